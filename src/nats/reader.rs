@@ -194,14 +194,14 @@ impl NatsQueueReader {
                 let count = self.attempts_before(&message, &mut attempts).await?;
                 return Ok(RecordResult::Read(message.entry(count)));
             }
-            RecordKind::Uncount { .. } | RecordKind::Bury { .. }
+            RecordKind::Count { .. } | RecordKind::Bury { .. }
                 if !self
                     .confirm(&partition, &message, AckKind::Progress)
                     .await? =>
             {
                 return Ok(RecordResult::Lost);
             }
-            RecordKind::Uncount { attempts } => {
+            RecordKind::Count { attempts } => {
                 self.uncount(&message, *attempts).await?;
                 return Ok(RecordResult::Recorded);
             }

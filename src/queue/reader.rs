@@ -57,14 +57,23 @@ pub struct WantedEntries {
     pub after: Option<Arc<str>>,
     /// The most entries to read, at least 1.
     pub count: usize,
+    /// The most bytes of updates to read [with them](TakenEntry::with_entry), where an update counts with its JSON and
+    /// 256 bytes. May be 0.
+    pub max_bytes: usize,
 }
 
 impl WantedEntries {
-    pub(super) fn new(claim: PartitionClaim, after: Option<Arc<str>>, count: usize) -> Self {
+    pub(super) fn new(
+        claim: PartitionClaim,
+        after: Option<Arc<str>>,
+        count: usize,
+        max_bytes: usize,
+    ) -> Self {
         Self {
             claim,
             after,
             count,
+            max_bytes,
         }
     }
 }
@@ -89,23 +98,36 @@ pub enum TakenEntries {
     Failed(QueueError),
 }
 
-/// An entry of a partition, without its update.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An entry of a partition.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct TakenEntry {
     /// Its id, which no other entry of the partition has.
     pub id: Arc<str>,
     /// Its [chat's key](super::chat_key). Entries with the same key are handled one after the other.
     pub chat_key: Arc<str>,
+    /// The entry with its update, if it was read with the id.
+    pub entry: Option<BegunEntry>,
 }
 
 impl TakenEntry {
-    /// An entry with this id, of this chat.
+    /// An entry with this id, of this chat, whose update is read when its turn comes.
     pub fn new(id: impl Into<Arc<str>>, chat_key: impl Into<Arc<str>>) -> Self {
         Self {
             id: id.into(),
             chat_key: chat_key.into(),
+            entry: None,
         }
+    }
+
+    /// Has the entry's update, so that it isn't read once more. Its [`attempt`](BegunEntry::attempt) is how many attempts
+    /// it has had by now. Only one without any is kept, as far as there is
+    /// [memory](super::Worker::max_read_ahead_bytes); others are read again when their turn comes.
+    ///
+    /// An engine may leave updates out. Default: `None`.
+    pub fn with_entry(mut self, entry: BegunEntry) -> Self {
+        self.entry = Some(entry);
+        self
     }
 }
 
@@ -131,20 +153,22 @@ impl EntryRecord {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RecordKind {
-    /// An attempt begins: it is counted, and the result is [`RecordResult::Begun`].
+    /// An attempt begins at an entry that the worker doesn't have: it is counted, and the result is
+    /// [`RecordResult::Begun`].
     Begin {
         /// Distinguishes the attempt from others at the entry under any claim. Recorded again under the same name,
         /// it is the same attempt.
         attempt_name: Arc<str>,
     },
     /// Nothing: the entry is read before its turn, and the result is [`RecordResult::Read`]. The worker then begins it
-    /// without waiting for the result of its [`Begin`](Self::Begin). An engine may answer
+    /// without waiting until the attempt is counted. An engine may answer
     /// [`RecordResult::Gone`] instead, and each attempt then waits for its own round trip.
     ReadAhead,
     /// The update is handled, and the entry is removed.
     Settle,
-    /// Sets the number of counted attempts, because the last one was deferred. The entry stays.
-    Uncount {
+    /// Sets the number of counted attempts: to 1 when the first attempt begins at an entry that the worker has read, and
+    /// to one less when an attempt was deferred. The entry stays.
+    Count {
         /// How many.
         attempts: u32,
     },
@@ -236,7 +260,8 @@ impl PartitionDepth {
 ///    [`claim`](Self::claim) that returned it. Records under a claim that has ended have no effect, and their
 ///    result is `Lost`.
 /// 4. **Attempts count**, so that an update that kills its worker is abandoned too. A count outlives its worker. An
-///    attempt is counted before it begins, except at an entry that was [read ahead](RecordKind::ReadAhead).
+///    attempt is counted before it begins, except at an entry that follows such an attempt in its chat and that was
+///    read already.
 /// 5. **Calls are repeated**: one whose answer was lost is made again, and must then have no further effect.
 /// 6. **Dropped futures.** That of [`wait`](Self::wait) is dropped all the time, and must lose no event then. The
 ///    others are dropped after the worker's [`call_timeout`](super::Worker::call_timeout), 10 seconds by default: the call

@@ -99,7 +99,7 @@ impl State {
             }
             // Each attempt waits for its own record.
             RecordKind::ReadAhead => return RecordResult::Gone,
-            RecordKind::Uncount { attempts } => entry.attempts = *attempts,
+            RecordKind::Count { attempts } => entry.attempts = *attempts,
             RecordKind::Bury { attempts, failure } => {
                 let (attempts, failure) = (*attempts, failure.to_string());
                 let Stored { bot, update, .. } = partition.entries.remove(&id).unwrap();

@@ -74,14 +74,46 @@ impl Engine for Redis {
     }
 }
 
-/// How often scripts have asked for the last id of a stream.
-async fn looks_at_streams(connection: &mut ConnectionManager) -> u64 {
+/// How often scripts have run a command.
+async fn runs(connection: &mut ConnectionManager, command: &str) -> u64 {
     let mut info = redis::cmd("INFO");
     let stats = info.arg("commandstats");
     let stats: String = stats.query_async(connection).await.unwrap();
-    let line = stats.lines().find(|line| line.starts_with("cmdstat_xinfo"));
+    let name = format!("cmdstat_{command}");
+    let line = stats.lines().find(|line| line.starts_with(&name));
     let calls = line.and_then(|line| line.split_once(":calls=")?.1.split(',').next());
     calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+/// How often scripts have asked for the last id of a stream.
+async fn looks_at_streams(connection: &mut ConnectionManager) -> u64 {
+    runs(connection, "xinfo").await
+}
+
+#[tokio::test]
+async fn updates_are_read_from_their_stream_many_at_a_time() {
+    const UPDATES: i64 = 400;
+    let options = Options {
+        partitions: 1,
+        ..Options::default()
+    };
+    let (engine, log) = (Arc::new(Redis::start(options).await), AttemptLog::default());
+    let queue = engine.writer().await;
+    fill(&queue, (0..UPDATES).map(|id| message(id, id % 50))).await;
+    let worker = start_worker_with(
+        &engine,
+        &log,
+        |worker| worker.poll_every(3600 * SECOND),
+        async |_, _| Ok(done()),
+    );
+    until_updates(&*engine, 0).await;
+    worker.stop().await;
+    log.assert_in_order(UPDATES, 50);
+    let mut connection = engine.connection();
+    let reads = runs(&mut connection, "xrange").await;
+    assert!(reads < 100, "{reads}");
+    let removals = runs(&mut connection, "xdel").await;
+    assert!(removals < 400, "{removals}");
 }
 
 /// Another program's entry uses up the ids of a stream, which is then written anew.

@@ -1,17 +1,18 @@
 //! Entries that are read before their turn, so that a chat's attempts don't each wait for a round trip.
 //!
-//! An attempt that was read ahead begins at once, and is counted a moment later. If its update ends the process before
-//! that, the next worker notices: the first attempt in a chat is always counted before it begins, and if it isn't that
-//! update's first one, a worker died there. The next 31 updates of the chat are then counted before they begin. So the
-//! update ends one worker more than its attempts allow, and two or three more if a process ends between two records.
+//! An attempt that follows others in its chat begins at once if its entry was read, and is counted a moment later. If its
+//! update ends the process before that, the next worker notices: the first attempt in a chat is always counted before it
+//! begins, and if it isn't that update's first one, a worker died there. The next 31 updates of the chat are then counted
+//! before they begin. So the update ends one worker more than its attempts allow, and two or three more if a process ends
+//! between two records.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::queue::reader::{BegunEntry, RecordResult};
+use crate::queue::reader::BegunEntry;
 
-/// How many entries of a chat are read ahead.
+/// How many entries of a chat begin at once after an attempt that was counted before it began.
 pub(super) const MOST_AHEAD: usize = 31;
 
 /// The memory of an entry besides its update, in bytes.
@@ -20,74 +21,75 @@ const OVERHEAD: usize = 256;
 /// The memory of a message of a few words, in bytes.
 pub(super) const SMALL_ENTRY: usize = 2 * OVERHEAD;
 
-/// An entry that was read ahead, or none.
+/// An entry that was read before its turn, or none, and whether its attempt waits until it is counted.
 #[derive(Debug, Default)]
 pub(super) struct EntryAhead(Mutex<AheadState>);
 
 #[derive(Debug, Default)]
-enum AheadState {
-    #[default]
-    None,
+struct AheadState {
     /// The entry, with a permit for each of its bytes.
-    Read {
-        entry: BegunEntry,
-        _bytes: OwnedSemaphorePermit,
-    },
-    /// It isn't read ahead any more.
+    read: Option<(BegunEntry, OwnedSemaphorePermit)>,
+    turn: AheadTurn,
+}
+
+/// Whether an attempt waits until it is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AheadTurn {
+    /// It does, unless one before it in the chat is counted first.
+    #[default]
+    Counted,
+    /// One before it was counted, so that it doesn't.
+    AtOnce,
+    /// It does in any case.
     Forbidden,
 }
 
 impl EntryAhead {
     /// Keeps the entry if no attempt was made at it, and if there is a permit for each of its bytes.
-    pub(super) fn put(&self, result: RecordResult, bytes: &Arc<Semaphore>) {
-        if let RecordResult::Read(entry) = result
-            && entry.attempt == 0
+    pub(super) fn put(&self, entry: BegunEntry, bytes: &Arc<Semaphore>) {
+        if entry.attempt == 0
             && let Ok(size) = u32::try_from(size(&entry))
             && let Ok(permit) = Arc::clone(bytes).try_acquire_many_owned(size)
         {
-            self.change(AheadState::Read {
-                entry,
-                _bytes: permit,
-            });
+            self.state().read = Some((entry, permit));
         }
     }
 
     /// The entry, which isn't there any more then.
     pub(super) fn take(&self) -> Option<BegunEntry> {
-        match self.change(AheadState::None) {
-            Some(AheadState::Read { entry, .. }) => Some(entry),
-            _ => None,
-        }
+        self.state().read.take().map(|(entry, _)| entry)
     }
 
     pub(super) fn is_there(&self) -> bool {
-        matches!(*self.state(), AheadState::Read { .. })
+        self.state().read.is_some()
     }
 
+    /// Whether its attempt needs no round trip before it begins.
+    pub(super) fn begins_at_once(&self) -> bool {
+        let state = self.state();
+        state.read.is_some() && state.turn == AheadTurn::AtOnce
+    }
+
+    /// Whether it may begin before it is counted.
     pub(super) fn is_allowed(&self) -> bool {
-        !matches!(*self.state(), AheadState::Forbidden)
+        self.state().turn != AheadTurn::Forbidden
     }
 
-    pub(super) fn clear(&self) {
-        self.change(AheadState::None);
+    /// An attempt before it in its chat was counted before it began.
+    pub(super) fn allow(&self) {
+        let mut state = self.state();
+        if state.turn == AheadTurn::Counted {
+            state.turn = AheadTurn::AtOnce;
+        }
     }
 
-    /// From now on it isn't read ahead.
+    /// From now on it doesn't begin before it is counted.
     pub(super) fn forbid(&self) {
-        self.change(AheadState::Forbidden);
+        self.state().turn = AheadTurn::Forbidden;
     }
 
     fn state(&self) -> MutexGuard<'_, AheadState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns the state before, unless reading ahead is forbidden.
-    fn change(&self, new: AheadState) -> Option<AheadState> {
-        let mut state = self.state();
-        if matches!(*state, AheadState::Forbidden) {
-            return None;
-        }
-        Some(std::mem::replace(&mut *state, new))
     }
 }
 
@@ -114,8 +116,8 @@ mod tests {
         queue::{
             QueueError, Worker,
             reader::{
-                EntryRecord, HeldPartitions, PartitionClaim, QueueReader, RecordKind, TakenEntries,
-                TakenEntry, WantedEntries,
+                EntryRecord, HeldPartitions, PartitionClaim, QueueReader, RecordKind, RecordResult,
+                TakenEntries, TakenEntry, WantedEntries,
             },
         },
         webhook::{Failure, RawUpdate, ReplyBody},
@@ -131,6 +133,10 @@ mod tests {
     struct SlowState {
         waiting: BTreeMap<i64, Attempts>,
         buried: Vec<i64>,
+        /// Whether updates are read with their entries.
+        reads_with_entries: bool,
+        /// How many were read with an attempt that began.
+        read_in_turn: usize,
         /// How many were read ahead.
         read_ahead: usize,
         /// How many records said that an attempt begins.
@@ -159,28 +165,45 @@ mod tests {
         }
     }
 
+    fn entry(id: i64, attempts: u32) -> BegunEntry {
+        let json = format!(r#"{{"update_id":{id},"message":{{}}}}"#);
+        let update = RawUpdate::from_bytes(json.into()).map_err(Failure::permanent);
+        BegunEntry::new(attempts, update.map(|update| (None, update)))
+    }
+
     impl SlowState {
+        fn taken(&self, (&id, attempts): (&i64, &Attempts), max_bytes: usize) -> TakenEntry {
+            let taken = TakenEntry::new(id.to_string(), "0:7");
+            if !self.reads_with_entries || max_bytes == 0 {
+                return taken;
+            }
+            taken.with_entry(entry(id, attempts.count))
+        }
+
         fn record(&mut self, record: &EntryRecord) -> RecordResult {
             let id = record.id.parse().unwrap();
             let Some(attempts) = self.waiting.get_mut(&id) else {
                 return RecordResult::Gone;
             };
-            let json = format!(r#"{{"update_id":{id},"message":{{}}}}"#);
-            let update = RawUpdate::from_bytes(json.into()).map_err(Failure::permanent);
-            let update = update.map(|update| (None, update));
             match &record.kind {
                 RecordKind::Begin { attempt_name } => {
                     self.begun += 1;
+                    self.read_in_turn += 1;
                     if attempts.last_name.replace(attempt_name.clone()).as_ref()
                         != Some(attempt_name)
                     {
                         attempts.count += 1;
                     }
-                    return RecordResult::Begun(BegunEntry::new(attempts.count, update));
+                    return RecordResult::Begun(entry(id, attempts.count));
                 }
                 RecordKind::ReadAhead => {
                     self.read_ahead += 1;
-                    return RecordResult::Read(BegunEntry::new(attempts.count, update));
+                    return RecordResult::Read(entry(id, attempts.count));
+                }
+                RecordKind::Count { attempts: number } => {
+                    self.begun += 1;
+                    attempts.count = *number;
+                    return RecordResult::Recorded;
                 }
                 RecordKind::Bury { .. } => self.buried.push(id),
                 _ => {}
@@ -214,15 +237,12 @@ mod tests {
         }
 
         async fn take(&self, wanted: &[WantedEntries]) -> Result<Vec<TakenEntries>, QueueError> {
-            let ids: Vec<_> = self.state().waiting.keys().copied().collect();
-            let ids = if wanted[0].after.is_none() {
-                ids
-            } else {
-                Vec::new()
-            };
-            let entry = |id: i64| TakenEntry::new(id.to_string(), "0:7");
+            let state = self.state();
+            let is_first = wanted[0].after.is_none();
+            let waiting = state.waiting.iter().filter(|_| is_first);
+            let taken = waiting.map(|waiting| state.taken(waiting, wanted[0].max_bytes));
             Ok(vec![TakenEntries::Read {
-                entries: ids.into_iter().map(entry).collect(),
+                entries: taken.collect(),
                 is_end: true,
             }])
         }
@@ -245,6 +265,12 @@ mod tests {
     /// How many seconds a worker takes for a chat's updates, and how many of them it reads ahead.
     async fn time_with(change: fn(Worker) -> Worker) -> (u64, usize) {
         let queue = SlowQueue::new(UPDATES);
+        let seconds = time_over(&queue, change).await;
+        let read_ahead = queue.state().read_ahead;
+        (seconds, read_ahead)
+    }
+
+    async fn time_over(queue: &SlowQueue, change: fn(Worker) -> Worker) -> u64 {
         let (sent, mut handled) = unbounded_channel();
         let service = service_fn(move |request: Request<RawUpdate>| {
             sent.send(request.body().update_id()).unwrap();
@@ -258,14 +284,32 @@ mod tests {
             assert_eq!(handled.recv().await, Some(id));
         }
         worker.abort();
-        let read_ahead = queue.state().read_ahead;
-        (began.elapsed().as_secs(), read_ahead)
+        began.elapsed().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn d8_the_updates_of_a_chat_share_a_round_trip_before_their_attempts() {
         let (seconds, read_ahead) = time_with(|worker| worker).await;
         assert_eq!((seconds, read_ahead), (1, MOST_AHEAD));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d8_updates_that_were_read_with_their_entries_are_not_read_again() {
+        let queue = SlowQueue::new(2 * UPDATES);
+        queue.state().reads_with_entries = true;
+        let seconds = time_over(&queue, |worker| worker).await;
+        assert_eq!(
+            seconds, 1,
+            "the first attempt alone waits until it is counted"
+        );
+        let state = queue.state();
+        assert_eq!((state.read_in_turn, state.read_ahead), (0, 0));
+        drop(state);
+
+        let queue = SlowQueue::new(UPDATES);
+        queue.state().reads_with_entries = true;
+        let seconds = time_over(&queue, |worker| worker.max_read_ahead_bytes(0)).await;
+        assert_eq!(seconds, 32, "there is no memory for them");
     }
 
     #[tokio::test(start_paused = true)]
@@ -296,8 +340,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn d6_an_update_behind_others_that_kills_its_worker_at_once_is_abandoned_soon() {
+        for reads_with_entries in [false, true] {
+            let queue = SlowQueue::new(UPDATES);
+            queue.state().reads_with_entries = reads_with_entries;
+            abandons_the_last(&queue).await;
+        }
+    }
+
+    /// The last update ends its worker in each attempt.
+    async fn abandons_the_last(queue: &SlowQueue) {
         let poison = UPDATES - 1;
-        let queue = SlowQueue::new(UPDATES);
         let mut killed = 0;
         while queue.state().buried.is_empty() {
             let (sent, mut handled) = unbounded_channel();
@@ -336,29 +388,41 @@ mod tests {
         let bytes = Arc::new(Semaphore::new(1000));
         for (attempts, is_kept) in [(0, true), (1, false)] {
             let entry = BegunEntry::new(attempts, Err(Failure::permanent("no update")));
-            ahead.put(RecordResult::Read(entry), &bytes);
+            ahead.put(entry, &bytes);
             assert_eq!(ahead.take().is_some(), is_kept, "{attempts}");
             assert!(ahead.take().is_none(), "it is taken once");
         }
-        ahead.put(RecordResult::Gone, &bytes);
-        assert!(ahead.take().is_none());
     }
 
     #[test]
-    fn an_entry_takes_permits_until_it_is_taken_or_forbidden() {
+    fn an_entry_takes_permits_until_it_is_taken() {
         let bytes = Arc::new(Semaphore::new(OVERHEAD));
-        let read = || RecordResult::Read(BegunEntry::new(0, Err(Failure::permanent("no update"))));
+        let read = || BegunEntry::new(0, Err(Failure::permanent("no update")));
         let (first, second) = (EntryAhead::default(), EntryAhead::default());
         first.put(read(), &bytes);
         second.put(read(), &bytes);
         assert_eq!((first.is_there(), second.is_there()), (true, false));
         assert!(first.take().is_some());
-        second.put(read(), &bytes);
-        assert!(second.is_there() && second.is_allowed());
-        second.forbid();
         assert_eq!(bytes.available_permits(), OVERHEAD);
         second.put(read(), &bytes);
-        second.clear();
-        assert!(!second.is_there() && !second.is_allowed());
+        assert!(second.is_there());
+    }
+
+    #[test]
+    fn an_entry_begins_at_once_if_it_was_read_and_follows_a_counted_attempt() {
+        let bytes = Arc::new(Semaphore::new(1000));
+        let read = || BegunEntry::new(0, Err(Failure::permanent("no update")));
+        let ahead = EntryAhead::default();
+        ahead.put(read(), &bytes);
+        assert!(!ahead.begins_at_once(), "no attempt before it was counted");
+        ahead.allow();
+        assert!(ahead.begins_at_once());
+        assert!(ahead.take().is_some());
+        assert!(!ahead.begins_at_once(), "it is to be read again");
+        ahead.put(read(), &bytes);
+        ahead.forbid();
+        ahead.allow();
+        assert!(!ahead.begins_at_once() && !ahead.is_allowed());
+        assert!(ahead.is_there(), "it isn't read again");
     }
 }

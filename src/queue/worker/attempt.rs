@@ -19,7 +19,7 @@ use crate::{
     client::ErrorChain,
     queue::{
         error::QueueError,
-        reader::{RecordKind, RecordResult},
+        reader::{BegunEntry, RecordKind, RecordResult},
     },
     runner::{AttemptEnd, Tries, UpdateHandler, Verdict},
     telemetry::update_span::CreationContext,
@@ -144,9 +144,39 @@ where
         }
     }
 
-    /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too. One that was
-    /// [read ahead](super::ahead) is counted meanwhile.
+    /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too. One that
+    /// [follows](super::ahead) such an attempt is counted meanwhile.
     async fn begin(
+        &self,
+        chat: &QueuedChat,
+        entry: &QueueEntry,
+        following: Vec<QueueEntry>,
+    ) -> Result<RecordResult, QueueError> {
+        let at_once = entry.begins_at_once() && self.claims.are_certain();
+        let Some(read) = entry.ahead().take() else {
+            return self.begin_unread(chat, entry, following).await;
+        };
+        // It is the first one, because only entries without attempts are kept.
+        let kind = RecordKind::Count { attempts: 1 };
+        let first = RecordResult::Begun(BegunEntry { attempt: 1, ..read });
+        if at_once {
+            self.recorder.begun(kind, chat.claim, &entry.id);
+            entry.confirm_attempt();
+            return Ok(first);
+        }
+        let ahead = self.to_read(entry, &following);
+        let counting = self.recorder.begin(kind, chat.claim, &entry.id, ahead);
+        match counting.await? {
+            RecordResult::Recorded => {}
+            result => return Ok(result),
+        }
+        entry.confirm_attempt();
+        allow(entry, &following);
+        Ok(first)
+    }
+
+    /// Reads the entry and counts the attempt.
+    async fn begin_unread(
         &self,
         chat: &QueuedChat,
         entry: &QueueEntry,
@@ -158,30 +188,28 @@ where
         let kind = RecordKind::Begin {
             attempt_name: name.into(),
         };
-        if let Some(mut begun) = entry.ahead().take()
-            && self.claims.are_certain()
-        {
-            self.recorder.begun(kind, chat.claim, &entry.id);
-            entry.confirm_attempt();
-            begun.attempt = 1;
-            return Ok(RecordResult::Begun(begun));
-        }
-        let reads = entry.ahead().is_allowed() && self.recorder.can_read_ahead();
-        let ahead = following.iter().filter(|next| {
-            next.ahead().clear();
-            reads && next.ahead().is_allowed()
-        });
-        let ahead = ahead.cloned().collect();
+        let ahead = self.to_read(entry, &following);
         let beginning = self.recorder.begin(kind, chat.claim, &entry.id, ahead);
         let result = beginning.await?;
         entry.confirm_attempt();
-        if !matches!(&result, RecordResult::Begun(begun) if begun.attempt == 1) {
-            // A worker may have died at any of those that it had read ahead: each is counted before it begins.
+        if matches!(&result, RecordResult::Begun(begun) if begun.attempt == 1) {
+            allow(entry, &following);
+        } else {
+            // A worker may have died at any of those that it had read: each is counted before it begins.
             for next in &following {
                 next.ahead().forbid();
             }
         }
         Ok(result)
+    }
+
+    /// Those of the following entries that are to be read with the entry's attempt.
+    fn to_read(&self, entry: &QueueEntry, following: &[QueueEntry]) -> Vec<QueueEntry> {
+        if !entry.ahead().is_allowed() || !self.recorder.can_read_ahead() {
+            return Vec::new();
+        }
+        let is_unread = |next: &&QueueEntry| next.ahead().is_allowed() && !next.ahead().is_there();
+        following.iter().filter(is_unread).cloned().collect()
     }
 
     async fn bury(
@@ -206,7 +234,7 @@ where
         attempt: u32,
     ) -> AttemptEnd {
         let attempts = attempt.saturating_sub(1);
-        let kind = RecordKind::Uncount { attempts };
+        let kind = RecordKind::Count { attempts };
         self.record_end(kind, chat, entry, update_id).await
     }
 
@@ -254,6 +282,15 @@ where
                     sleep(CALL_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// The first attempt at an entry was counted: those that follow it in its chat begin without waiting until they are.
+fn allow(entry: &QueueEntry, following: &[QueueEntry]) {
+    if entry.ahead().is_allowed() {
+        for next in following {
+            next.ahead().allow();
         }
     }
 }

@@ -72,7 +72,7 @@ impl QueueEntry {
     }
 
     /// Whether its attempt needs no round trip before it begins.
-    pub(super) fn is_read_ahead(&self) -> bool {
-        self.ahead().is_there()
+    pub(super) fn begins_at_once(&self) -> bool {
+        self.ahead().begins_at_once()
     }
 }

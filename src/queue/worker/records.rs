@@ -21,7 +21,7 @@ use crate::{
     client::ErrorChain,
     queue::{
         error::QueueError,
-        reader::{EntryRecord, ErasedReader, PartitionClaim, RecordKind, RecordResult},
+        reader::{BegunEntry, EntryRecord, ErasedReader, PartitionClaim, RecordKind, RecordResult},
     },
 };
 
@@ -110,9 +110,19 @@ impl Recorder {
         }
     }
 
+    /// How many more bytes may be read ahead.
+    pub(super) fn room(&self) -> usize {
+        self.ahead.available_permits()
+    }
+
     /// Whether there is memory for a small entry, so that reading ahead succeeds.
     pub(super) fn can_read_ahead(&self) -> bool {
-        self.ahead.available_permits() >= SMALL_ENTRY
+        self.room() >= SMALL_ENTRY
+    }
+
+    /// Keeps what was read of an entry until its turn, if there is memory for it.
+    pub(super) fn keep(&self, entry: &QueueEntry, read: BegunEntry) {
+        entry.ahead().put(read, &self.ahead);
     }
 
     /// Records that an attempt begins, and reads the entries that follow it in its chat, with the same round trip.
@@ -240,7 +250,11 @@ impl Recorder {
                 // Its attempt may have been cut off.
                 RecordEnd::Answer(waiting) => drop(waiting.send(result)),
                 RecordEnd::Settled { update_id } => self.settled_as(update_id, record, &result),
-                RecordEnd::Ahead(entry) => entry.ahead().put(result, &self.ahead),
+                RecordEnd::Ahead(entry) => {
+                    if let RecordResult::Read(read) = result {
+                        self.keep(&entry, read);
+                    }
+                }
                 // If the claim was lost, the next record of the entry says so.
                 RecordEnd::Begun => {}
             }

@@ -54,6 +54,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MOST_AT_ONCE: usize = 512;
 const FEWEST_OF_EACH: usize = 16;
 
+/// How many bytes of updates one call reads at most with their entries.
+const MOST_BYTES_AT_ONCE: usize = 1 << 20;
+
 /// While so many chats wait for each handler that may run, no further entries are read.
 const ENOUGH_CHATS: usize = 4;
 
@@ -194,7 +197,7 @@ where
     fn start(&mut self) {
         self.runner.start_in_row(|chat, entry, following, tries| {
             let attempts = Arc::clone(&self.attempts);
-            let is_alone = entry.is_read_ahead() || tries.failed > 0;
+            let is_alone = entry.begins_at_once() || tries.failed > 0;
             let count = if is_alone { 0 } else { MOST_AHEAD };
             let following = following.take(count).cloned().collect();
             attempts.attempt(chat.clone(), entry.clone(), following, tries)
@@ -381,10 +384,13 @@ where
             return;
         }
         let most = (MOST_AT_ONCE / wanting.len()).max(FEWEST_OF_EACH);
+        let room = self.attempts.recorder.room().min(MOST_BYTES_AT_ONCE);
+        let max_bytes = room / wanting.len();
         let mut wanted = Vec::with_capacity(wanting.len());
         for partition in &mut wanting {
             let count = partition.wants().min(most);
-            wanted.push(WantedEntries::new(partition.claim, partition.last(), count));
+            let (claim, last) = (partition.claim, partition.last());
+            wanted.push(WantedEntries::new(claim, last, count, max_bytes));
             partition.read_starts();
         }
         let (reader, start) = (Arc::clone(&self.reader), self.no_fetch_before);
@@ -431,11 +437,20 @@ where
                 // Otherwise it would be read again and again.
                 let is_end = is_end || entries.is_empty();
                 partition.read_to(last, is_end);
-                for TakenEntry { id, chat_key } in entries {
+                for TakenEntry {
+                    id,
+                    chat_key,
+                    entry,
+                } in entries
+                {
                     partition.add();
                     let key = key(&id, chat_key);
                     let chat = QueuedChat { claim, key };
-                    self.runner.push(chat, QueueEntry::new(id));
+                    let queued = QueueEntry::new(id);
+                    if let Some(entry) = entry {
+                        self.attempts.recorder.keep(&queued, entry);
+                    }
+                    self.runner.push(chat, queued);
                 }
             }
             TakenEntries::Failed(error) => {

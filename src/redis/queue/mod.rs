@@ -8,7 +8,8 @@
 //!    it asks [every 50 ms](Worker::poll_every).
 //! 3. Dead letters are in [a stream](UpdateQueue::dead_letters) of their own.
 //! 4. An entry that other programs wrote into the streams, and that is no update, is a
-//!    [dead letter](UpdateQueue::unreadable_letters) at once.
+//!    [dead letter](UpdateQueue::unreadable_letters) at once. One that they delete may be handled nevertheless, because
+//!    workers read updates [before their turn](Worker::max_read_ahead_bytes).
 //!
 //! # Example
 //!

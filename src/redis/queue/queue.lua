@@ -22,6 +22,8 @@
 local LAST_ID = '18446744073709551615-18446744073709551615'
 -- The fields that the worker and the list of dead letters read.
 local READ_FIELDS = { 'bot', 'lane', 'json', 'traceparent', 'attempts', 'failure' }
+-- The memory of an entry that a worker keeps, besides its JSON, in bytes.
+local OVERHEAD = 256
 -- The most names and values with which an entry is copied as it is. `unpack` fails at about 8000.
 local MOST_FIELDS = 512
 local partitions = KEYS[1]
@@ -75,13 +77,20 @@ local function by_name(fields)
   return values
 end
 
--- The chat's key of an entry, which is the second field of those that `enqueue` adds.
-local function chat_key_of(fields)
+-- The key of an entry's chat; and of an entry that `enqueue` added, its bot, JSON and trace context.
+local function parts_of(fields)
   local is_ours = fields[1] == 'bot' and fields[3] == 'lane' and fields[5] == 'json'
-  if is_ours and (#fields == 6 or #fields == 8 and fields[7] == 'traceparent') then
-    return fields[4]
+  if is_ours and #fields == 6 then
+    return fields[4], fields[2], fields[6], ''
+  elseif is_ours and #fields == 8 and fields[7] == 'traceparent' then
+    return fields[4], fields[2], fields[6], fields[8]
   end
   return by_name(fields).lane or ''
+end
+
+-- Whether an entry keeps its id for certain: one whose time in milliseconds has 13 digits, until the year 2286.
+local function has_clock_id(id)
+  return string.byte(id, 14) == 45
 end
 
 -- The fields of an entry as a list and by their names.
@@ -320,10 +329,16 @@ local function is_anew(stream, after)
   return not info.err and is_less(by_name(info)['last-generated-id'], after)
 end
 
--- The entries from an id on: `read`; `end` if there are no more, else `more`; and pairs of ids and chats' keys. `anew`
--- if ids have begun anew: the worker has some of the entries, and claims the partition once more to read them all. `after` is the last entry that the worker has read, and `from` the id
--- behind it: `-` for the first of all, and an empty text if there is none.
-local function read(stream, partition, after, from, count, waiter)
+-- The entries from an id on, or why there are none. `wanted` has, from `at` on: the partition, the claim's number, the last
+-- entry that the worker has read, the id behind it (`-` for the first of all, an empty text if there is none), how many
+-- entries, and how many bytes of updates.
+--
+-- Answers `read`; `end` if there are no more, else `more`; and five texts for each entry: its id, its chat's key, and its
+-- bot, JSON and trace context. The last three are empty for an entry that the worker reads when its turn comes. Or
+-- answers `anew` if ids have begun anew: the worker has some of the entries, and claims the partition once more to read
+-- them all.
+local function read(stream, wanted, at, waiter)
+  local partition, _, after, from, count, bytes = unpack(wanted, at, at + 5)
   local entries = from == '' and {} or redis.pcall('XRANGE', stream, from, '+', 'COUNT', count)
   if entries.err then
     return entries
@@ -331,10 +346,28 @@ local function read(stream, partition, after, from, count, waiter)
   if #entries == 0 and after ~= '' and is_anew(stream, after) then
     return { 'anew' }
   end
-  local answer = { 'read', 'more' }
-  for _, each in ipairs(entries) do
-    answer[#answer + 1] = each[1]
-    answer[#answer + 1] = chat_key_of(each[2])
+  local answer, fields, places = { 'read', 'more' }, {}, {}
+  bytes = tonumber(bytes)
+  for n, each in ipairs(entries) do
+    local id, place = each[1], 5 * n - 2
+    local chat_key, bot, json, context = parts_of(each[2])
+    answer[place], answer[place + 1] = id, chat_key
+    answer[place + 2], answer[place + 3], answer[place + 4] = '', '', ''
+    if json and has_clock_id(id) then
+      local left = bytes - #json - OVERHEAD
+      if left >= 0 then
+        answer[place + 2], answer[place + 3], answer[place + 4], bytes = bot, json, context, left
+        fields[#fields + 1], places[#places + 1] = partition .. ':' .. id, place
+      end
+    end
+  end
+  -- Another worker may have begun some. Their attempts are counted on when their turn comes.
+  local counts = #fields > 0 and redis.call('HMGET', KEYS[2], unpack(fields)) or {}
+  for n, attempts in ipairs(counts) do
+    if attempts then
+      local place = places[n]
+      answer[place + 2], answer[place + 3], answer[place + 4] = '', '', ''
+    end
   end
   if #entries < tonumber(count) then
     answer[2] = 'end'
@@ -343,19 +376,17 @@ local function read(stream, partition, after, from, count, waiter)
   return answer
 end
 
--- KEYS: streams
+-- KEYS: attempts, streams
 function operations.fetch(waiter, ...)
   write_without_memory()
   local wanted, claims, answer = { ... }, {}, {}
-  for at = 0, #wanted - 1, 5 do
-    claims[#claims + 1], claims[#claims + 2] = wanted[at + 1], wanted[at + 2]
+  for at = 1, #wanted, 6 do
+    claims[#claims + 1], claims[#claims + 2] = wanted[at], wanted[at + 1]
   end
   local held = held_claims(claims)
-  for n = 2, #KEYS do
-    local at = 5 * (n - 2)
-    local partition = wanted[at + 1]
-    if held[n - 1] then
-      local found = read(KEYS[n], partition, wanted[at + 3], wanted[at + 4], wanted[at + 5], waiter)
+  for n = 3, #KEYS do
+    if held[n - 2] then
+      local found = read(KEYS[n], wanted, 6 * (n - 3) + 1, waiter)
       -- A key that is no stream leaves the other partitions alone.
       answer[#answer + 1] = found.err and { 'failed', found.err } or found
     else
@@ -365,12 +396,15 @@ function operations.fetch(waiter, ...)
   return answer
 end
 
--- The records about an entry, by their names. Each gets the counts of attempts, the entry's stream and id, its field
--- among the counts, and what the record says.
+-- The records about an entry that read it, by their names. Each gets the counts of attempts, the entry's stream and id,
+-- its field among the counts, and what the record says.
 local records = {}
 
+-- The answers to a record that was made, and to one under a claim that isn't valid any more. Numbers are the shortest.
+local DONE, LOST = 1, 0
+
 -- How many arguments a record of this name has.
-local RECORD_LENGTHS = { look = 3, finish = 3, begin = 4, forget = 4, bury = 5 }
+local RECORD_LENGTHS = { look = 3, finish = 3, begin = 4, count = 4, bury = 5 }
 
 -- The counts of attempts at the entries of a call's records, read and written together.
 local function read_counts(fields)
@@ -437,12 +471,6 @@ function records.begin(counts, stream, id, field, name)
   return entry_as('begun', attempt, values)
 end
 
--- The attempt doesn't count. Set, not counted down, so that it may be asked for twice.
-function records.forget(counts, _, _, field, attempts)
-  set_count(counts, field, attempts)
-  return 'done'
-end
-
 function records.bury(counts, stream, id, field, attempts, failure)
   local fields, values = entry(stream, id)
   if fields then
@@ -453,21 +481,26 @@ function records.bury(counts, stream, id, field, attempts, failure)
     )
   end
   remove(counts, stream, id, field)
-  return 'done'
+  return DONE
 end
 
--- Removes the entries that are done, those of one stream together.
-local function finish(counts, stream, entries, answers)
-  local removed, failure = pcall(function()
-    redis.call('XDEL', stream, unpack(entries.ids))
-    redis.call('HDEL', KEYS[2], unpack(entries.fields))
-  end)
-  for n, field in ipairs(entries.fields) do
-    if removed then
-      counts[field], counts.changed[field] = nil, nil
-    else
-      answers[entries.places[n]] = failed(failure)
+-- Removes the entries that are done: those of a stream with one command, and the counts of all with another.
+local function finish(done, counts, answers)
+  local fields = {}
+  for stream, entries in pairs(done) do
+    local removed = redis.pcall('XDEL', stream, unpack(entries.ids))
+    local failure = type(removed) == 'table' and removed.err
+    for n, field in ipairs(entries.fields) do
+      if failure then
+        answers[entries.places[n]] = failed(failure)
+      else
+        fields[#fields + 1] = field
+        counts[field], counts.changed[field] = nil, nil
+      end
     end
+  end
+  if #fields > 0 then
+    redis.call('HDEL', KEYS[2], unpack(fields))
   end
 end
 
@@ -477,38 +510,43 @@ end
 -- KEYS: attempts, dead, for each claim its stream
 function operations.record()
   write_without_memory()
-  local first = 5 + 2 * tonumber(ARGV[4])
-  local claims = { unpack(ARGV, 5, first - 1) }
+  local args, first = ARGV, 5 + 2 * tonumber(ARGV[4])
+  local claims = { unpack(args, 5, first - 1) }
   local held = held_claims(claims)
   local fields, n = {}, first
-  while ARGV[n] do
-    local claim = tonumber(ARGV[n + 1])
-    if held[claim] and (ARGV[n] == 'begin' or ARGV[n] == 'look') then
-      fields[#fields + 1] = claims[2 * claim - 1] .. ':' .. ARGV[n + 2]
+  while args[n] do
+    local what = args[n]
+    if what == 'begin' or what == 'look' then
+      local claim = tonumber(args[n + 1])
+      if held[claim] then
+        fields[#fields + 1] = claims[2 * claim - 1] .. ':' .. args[n + 2]
+      end
     end
-    n = n + RECORD_LENGTHS[ARGV[n]]
+    n = n + RECORD_LENGTHS[what]
   end
   local counts, answers, done = read_counts(fields), {}, {}
   n = first
-  while ARGV[n] do
-    local what, claim, id = ARGV[n], tonumber(ARGV[n + 1]), ARGV[n + 2]
+  while args[n] do
+    local what, claim, id = args[n], tonumber(args[n + 1]), args[n + 2]
     local stream, field, at = KEYS[3 + claim], claims[2 * claim - 1] .. ':' .. id, #answers + 1
     if not held[claim] then
-      answers[at] = 'lost'
+      answers[at] = LOST
     elseif what == 'finish' then
       local entries = done[stream] or { ids = {}, fields = {}, places = {} }
       local number = #entries.ids + 1
       entries.ids[number], entries.fields[number], entries.places[number] = id, field, at
-      done[stream], answers[at] = entries, 'done'
+      done[stream], answers[at] = entries, DONE
+    elseif what == 'count' then
+      -- It isn't counted up or down, so that the record may be made twice.
+      set_count(counts, field, args[n + 3])
+      answers[at] = DONE
     else
-      local is_recorded, answer = pcall(records[what], counts, stream, id, field, ARGV[n + 3], ARGV[n + 4])
+      local is_recorded, answer = pcall(records[what], counts, stream, id, field, args[n + 3], args[n + 4])
       answers[at] = is_recorded and answer or failed(answer)
     end
     n = n + RECORD_LENGTHS[what]
   end
-  for stream, entries in pairs(done) do
-    finish(counts, stream, entries, answers)
-  end
+  finish(done, counts, answers)
   write_counts(counts)
   return answers
 end

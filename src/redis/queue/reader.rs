@@ -101,13 +101,15 @@ impl QueueReader for RedisQueueReader {
 
     async fn take(&self, wanted: &[WantedEntries]) -> Result<Vec<TakenEntries>, QueueError> {
         let streams = wanted.iter().map(|each| each.claim.partition);
-        let mut call = self.queue.call("fetch", streams.map(QueueKey::Stream));
+        let keys = [QueueKey::Attempts].into_iter();
+        let keys = keys.chain(streams.map(QueueKey::Stream));
+        let mut call = self.queue.call("fetch", keys);
         call = call.arg(&*self.waiter_name);
         for WantedEntries {
             claim,
             after,
             count,
-            ..
+            max_bytes,
         } in wanted
         {
             let after = after.as_deref();
@@ -118,7 +120,8 @@ impl QueueReader for RedisQueueReader {
                 .arg(claim.fencing_token)
                 .arg(after.unwrap_or_default())
                 .arg(from.unwrap_or_default())
-                .arg(count);
+                .arg(count)
+                .arg(max_bytes);
         }
         let answers: Vec<Vec<Bytes>> = self.queue.connection.run(call).await?;
         Ok(answers.iter().map(|answer| read_taken(answer)).collect())
@@ -171,21 +174,28 @@ impl QueueReader for RedisQueueReader {
 
 fn read_taken(answer: &[Bytes]) -> TakenEntries {
     match answer {
-        [what, end, entries @ ..] if &**what == b"read" => {
-            let entry = |pair: &[Bytes]| {
-                let id = text(&pair[0]).ok()?;
-                // Without a key it is alone. That it isn't UTF-8 is found when it begins.
-                Some(TakenEntry::new(id, text(&pair[1]).unwrap_or_default()))
-            };
-            TakenEntries::Read {
-                entries: entries.chunks_exact(2).filter_map(entry).collect(),
-                is_end: &**end == b"end",
-            }
-        }
+        [what, end, entries @ ..] if &**what == b"read" => TakenEntries::Read {
+            entries: entries.chunks_exact(5).filter_map(read_entry).collect(),
+            is_end: &**end == b"end",
+        },
         [what, error] if &**what == b"failed" => TakenEntries::Failed(refused(error)),
         [what] if &**what == b"anew" => TakenEntries::Interrupted,
         _ => TakenEntries::Lost,
     }
+}
+
+/// An entry by its id, its chat's key, and its bot, JSON and trace context, which are empty if they weren't read.
+fn read_entry(parts: &[Bytes]) -> Option<TakenEntry> {
+    let [id, chat_key, bot, json, context] = parts else {
+        return None;
+    };
+    // Without a key it is alone. That it isn't UTF-8 is found when it begins.
+    let entry = TakenEntry::new(text(id).ok()?, text(chat_key).unwrap_or_default());
+    if bot.is_empty() {
+        return Some(entry);
+    }
+    let update = read_update(bot, chat_key, json);
+    Some(entry.with_entry(begun(0, update, context)))
 }
 
 /// Adds the arguments of a record under the claim with this number.
@@ -195,19 +205,16 @@ fn add_record(call: ScriptCall, kind: &RecordKind, claim: usize, id: &str) -> Sc
         RecordKind::Begin { attempt_name } => record("begin").arg(&**attempt_name),
         RecordKind::ReadAhead => record("look"),
         RecordKind::Settle => record("finish"),
-        RecordKind::Uncount { attempts } => record("forget").arg(attempts),
+        RecordKind::Count { attempts } => record("count").arg(attempts),
         RecordKind::Bury { attempts, failure } => record("bury").arg(attempts).arg(&**failure),
     }
 }
 
-/// A record's result: a word, or a list that begins with one.
+/// A record's result: a number, or a list that begins with a word.
 fn read_result(answer: Value) -> Result<RecordResult, QueueError> {
     match answer {
-        Value::BulkString(word) => match &word[..] {
-            b"done" => Ok(RecordResult::Recorded),
-            b"lost" => Ok(RecordResult::Lost),
-            _ => Err(unreadable()),
-        },
+        Value::Int(1) => Ok(RecordResult::Recorded),
+        Value::Int(0) => Ok(RecordResult::Lost),
         Value::Array(parts) => {
             let bytes = |part| match part {
                 Value::BulkString(bytes) => Ok(Bytes::from(bytes)),
@@ -225,10 +232,8 @@ fn read_entry_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
         [what, attempt, bot, chat_key, json, context]
             if [&b"begun"[..], b"read"].contains(&&**what) =>
         {
-            let update = read_entry(bot, chat_key, json);
-            let mut begun = BegunEntry::new(number(attempt)?, update);
-            let context = text(context).ok().filter(|text| !text.is_empty());
-            begun.trace_context = context.map(Into::into);
+            let update = read_update(bot, chat_key, json);
+            let begun = begun(number(attempt)?, update, context);
             match &**what {
                 b"begun" => RecordResult::Begun(begun),
                 _ => RecordResult::Read(begun),
@@ -240,12 +245,19 @@ fn read_entry_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
     })
 }
 
+/// An entry with so many attempts.
+fn begun(attempt: u32, update: ReadUpdate, context: &[u8]) -> BegunEntry {
+    let mut begun = BegunEntry::new(attempt, update);
+    let context = text(context).ok().filter(|text| !text.is_empty());
+    begun.trace_context = context.map(Into::into);
+    begun
+}
+
+/// The update of an entry and its bot, or why it is no update.
+type ReadUpdate = Result<(Option<BotId>, RawUpdate), Failure>;
+
 /// An entry of another program is no update, and never will be one.
-fn read_entry(
-    bot: &[u8],
-    chat_key: &[u8],
-    json: &Bytes,
-) -> Result<(Option<BotId>, RawUpdate), Failure> {
+fn read_update(bot: &[u8], chat_key: &[u8], json: &Bytes) -> ReadUpdate {
     let bot = number(bot).map_err(|_| Failure::permanent("the entry's bot is no number"))?;
     if text(chat_key).is_err() {
         return Err(Failure::permanent("the entry's chat isn't UTF-8"));
