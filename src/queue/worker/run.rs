@@ -124,20 +124,37 @@ where
     where
         F: Future<Output = ()>,
     {
+        // One timer for all turns of the loop, because setting one takes a part of the time of an update.
+        let mut timer = pin!(sleep_until(self.next_tick));
         loop {
             self.start();
             self.start_fetch();
+            let next = self.next_tick.min(self.next_look);
+            if timer.deadline() != next {
+                timer.as_mut().reset(next);
+            }
             // The claims come first: they must be renewed however much there is to do.
             tokio::select! {
                 biased;
                 () = shutdown.as_mut() => return Ok(()),
-                () = sleep_until(self.next_tick) => self.tick().await?,
+                () = timer.as_mut() => self.on_time().await?,
                 fetched = fetched(&mut self.fetching) => self.fetched(fetched),
                 partition = self.reader.wait() => self.wake(partition),
-                () = sleep_until(self.next_look) => self.look(),
                 event = self.runner.next() => self.all_ended(event),
             }
         }
+    }
+
+    /// Does what is due now.
+    async fn on_time(&mut self) -> Result<(), QueueError> {
+        let now = Instant::now();
+        if self.next_tick <= now {
+            self.tick().await?;
+        }
+        if self.next_look <= now {
+            self.look();
+        }
+        Ok(())
     }
 
     /// Waits for the handlers that run, and gives all partitions back.
