@@ -73,8 +73,9 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 
 fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     if env::args().nth(1).as_deref() == Some("queue") {
+        let parts: Vec<_> = env::args().skip(2).collect();
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(queue::measure())?;
+        runtime.block_on(queue::measure(&parts))?;
         return Ok(ExitCode::SUCCESS);
     }
     let minutes = minutes()?;

@@ -4,6 +4,8 @@
 //! cargo run --release -p stress -- queue
 //! ```
 //!
+//! With `-- queue locks redis` it measures these parts alone, of `latency`, `redis`, `nats`, `locks` and `stores`.
+//!
 //! It starts a `redis-server` and a `nats-server` of its own on loopback. Times depend on the machine; compare the lines of one
 //! run with each other, and runs of two versions made one after the other.
 
@@ -24,7 +26,7 @@ use std::{
 
 use http::{Request, Response};
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
@@ -62,18 +64,36 @@ const IDLE: Duration = Duration::from_secs(5);
 const LOCK_TIME: Duration = Duration::from_secs(3);
 const LOCK_WAITERS: usize = 4;
 
-pub(crate) async fn measure() -> Result<(), AnyError> {
+const PARTS: [&str; 5] = ["latency", "redis", "nats", "locks", "stores"];
+
+/// Measures these parts, or all if none is named.
+pub(crate) async fn measure(parts: &[String]) -> Result<(), AnyError> {
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        return Err(format!("{unknown} is none of the parts {PARTS:?}").into());
+    }
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     let server = RedisServer::start().await?;
-    low_load(&server).await?;
-    backlogs(&server).await?;
-    backlogs(&NatsServer::start().await?).await?;
-    let plain = plain::drain(&server, BACKLOG).await?;
-    println!(
-        "handled a second, plain streams: {:.0}",
-        a_second(BACKLOG, plain)
-    );
-    locks(&server).await?;
-    stores::measure(&server).await
+    if is_wanted("latency") {
+        low_load(&server).await?;
+    }
+    if is_wanted("redis") {
+        backlogs(&server).await?;
+        let plain = plain::drain(&server, BACKLOG).await?;
+        println!(
+            "handled a second, plain streams: {:.0}",
+            a_second(BACKLOG, plain)
+        );
+    }
+    if is_wanted("nats") {
+        backlogs(&NatsServer::start().await?).await?;
+    }
+    if is_wanted("locks") {
+        locks(&server).await?;
+    }
+    if is_wanted("stores") {
+        stores::measure(&server).await?;
+    }
+    Ok(())
 }
 
 /// The times of one kind of event.
@@ -176,14 +196,17 @@ async fn backlog<S: QueueServer>(
     );
 
     let (ours, redis) = (own_cpu()?, server.cpu()?);
-    let (sent, mut handled) = mpsc::unbounded_channel();
+    // Wakes this task once: a wake-up for each update would take a part of what is measured.
+    let handled = Arc::new(Semaphore::new(0));
     let began = Instant::now();
-    let worker = start_worker::<S>(&queue, move || {
-        sent.send(()).ok();
+    let worker = start_worker::<S>(&queue, {
+        let handled = Arc::clone(&handled);
+        move || handled.add_permits(1)
     });
-    for _ in 0..updates {
-        handled.recv().await.ok_or("the worker ended")?;
-    }
+    handled
+        .acquire_many(u32::try_from(updates)?)
+        .await?
+        .forget();
     let time = began.elapsed();
     let out = (
         each(since(own_cpu()?, ours)),
