@@ -116,7 +116,7 @@ function operations.renew(lease, fence)
   return 1
 end
 
--- Releases the lock, or stops to wait. A free lock is handed over to the first waiter, who then needs no call of its
+-- Releases the lock, or stops to wait. A free lock is handed over to the first waiter, which then needs no call of its
 -- own: it has the lock until the time at which it is taken for dead unless it asks again. Answers that waiter's name and
 -- the claim's number if the waiter is in the caller's own process.
 function operations.release(process)

@@ -164,8 +164,8 @@ impl SequenceLock for RedisLocks {
     }
 }
 
-/// The number of the claim of a lock that was handed over. An older one than the last claim that this waiter has heard of
-/// is from a message that arrived late: the lock has changed hands since.
+/// The number of the claim of a lock that was handed over. One that isn't greater than the last claim's, which the answer
+/// to the waiter's call has, is from a message that arrived late: the lock has changed hands since.
 fn handed_over(woken: WakeUp, last_fence: u64) -> Option<u64> {
     match woken {
         WakeUp::Number(fence) if fence > last_fence => Some(fence),
