@@ -124,8 +124,8 @@ impl Worker {
     /// How many bytes of updates are read before their turn. Default: 16 MiB; each update counts with its JSON and
     /// 256 bytes.
     ///
-    /// An engine may read updates together with the entries that wait, so that each is read once; over Redis that is done.
-    /// In a chat with many updates, up to 31 are read with one round trip, so that their attempts don't each wait for
+    /// An engine may read updates together with the entries that wait, so that each is read once; the one over Redis does
+    /// so. In a chat with many updates, up to 31 are read with one round trip, so that their attempts don't each wait for
     /// one. An update that doesn't fit is read when its turn comes. With 0 no update is read ahead. An update that is
     /// being handled doesn't count, and one call brings up to 1 MiB or 128 updates more, which are dropped if they don't
     /// fit.

@@ -120,7 +120,7 @@ impl Recorder {
         self.room() >= SMALL_ENTRY
     }
 
-    /// Keeps what was read of an entry until its turn, if there is memory for it.
+    /// Keeps an entry that was read until its turn, if there is memory for it.
     pub(super) fn keep(&self, entry: &QueueEntry, read: BegunEntry) {
         entry.ahead().put(read, &self.ahead);
     }

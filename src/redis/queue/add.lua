@@ -1,7 +1,7 @@
 -- Adds one update to the queue. One step: Redis does nothing else meanwhile.
 --
 -- It is a script of its own because a busy webhook adds many together, and an idle one should wait no longer than for
--- this: the functions that `queue.lua` defines cost Redis more. What is rare is left to its operation `enqueue`.
+-- this: the functions that `queue.lua` defines cost Redis more. Rare cases are left to its operation `enqueue`.
 --
 -- KEYS[1]  the hash of the partitions, whose fields `queue.lua` explains
 -- KEYS[2]  the stream of the update's partition

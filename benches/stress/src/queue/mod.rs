@@ -196,7 +196,7 @@ async fn backlog<S: QueueServer>(
     );
 
     let (ours, redis) = (own_cpu()?, server.cpu()?);
-    // Wakes this task once: a wake-up for each update would take a part of what is measured.
+    // Wakes this task once: a wake-up for each update would take a part of the measured time.
     let handled = Arc::new(Semaphore::new(0));
     let began = Instant::now();
     let worker = start_worker::<S>(&queue, {
