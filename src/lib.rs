@@ -79,7 +79,7 @@
 //! 1.88. Raising it is a minor release.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The model checker builds the crate without `polling`, so some functions have no caller there.
-#![cfg_attr(shuttle, allow(dead_code))]
+#![cfg_attr(shuttle, allow(dead_code, unused_imports))]
 
 #[macro_use]
 mod macros;

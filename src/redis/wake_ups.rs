@@ -302,7 +302,7 @@ mod tests {
             wake_ups.hub.receive(lost);
         }
         wake_ups.wake(&first.name(), WakeUp::Number(4));
-        assert_eq!(second.next().await, WakeUp::Number(1784000000000000));
+        assert_eq!(second.next().await, WakeUp::Number(1_784_000_000_000_000));
         assert_eq!(second.next().await, WakeUp::Any);
         assert_eq!(first.next().await, WakeUp::Number(4));
         drop(first);

@@ -302,9 +302,11 @@ mod tests {
             seconds, 1,
             "the first attempt alone waits until it is counted"
         );
-        let state = queue.state();
-        assert_eq!((state.read_in_turn, state.read_ahead), (0, 0));
-        drop(state);
+        let read = {
+            let state = queue.state();
+            (state.read_in_turn, state.read_ahead)
+        };
+        assert_eq!(read, (0, 0));
 
         let queue = SlowQueue::new(UPDATES);
         queue.state().reads_with_entries = true;
