@@ -62,6 +62,8 @@ mod reading {
 
 /// Rows D: each update once, in order, and in time.
 mod delivery {
+    #[cfg(feature = "client")]
+    mod after_response;
     #[cfg(feature = "tokio")]
     mod deadline;
     #[cfg(feature = "tokio")]

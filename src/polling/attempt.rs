@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{Request, Response};
+use tokio::time::Instant;
 use tower::BoxError;
 use tower_service::Service;
 
@@ -88,6 +89,11 @@ where
     /// The time of the shutdown is over. Returns whether replies are being sent.
     pub(super) fn cut_off_replies(&self) -> bool {
         self.handler.cut_off_replies()
+    }
+
+    /// Waits until this time for the handlers that were left running at their time limit.
+    pub(super) async fn left_running_ended(&self, end: Instant) {
+        self.handler.left_running_ended(end).await;
     }
 
     /// Calls the hook for abandoned updates. If it fails, the update is done nevertheless: it has no attempt left.

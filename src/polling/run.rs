@@ -294,6 +294,7 @@ where
         if let Some(offset) = offset.filter(|_| offset != self.confirmed) {
             self.fetcher.confirm(offset).await;
         }
+        self.attempts.left_running_ended(end.deadline()).await;
     }
 }
 

@@ -1,9 +1,12 @@
 //! One attempt to handle an update, and its verdict.
 
-use std::{future, time::Duration};
+use std::{future, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tower::BoxError;
 use tower_service::Service;
 use tracing::{Instrument as _, Span};
@@ -17,7 +20,9 @@ use crate::{
     types::UpdateType,
     webhook::{
         Failure, RawUpdate, ReplyBody,
-        delivery::UnrecordedUpdate,
+        delivery::{DeliveryKey, UnrecordedUpdate},
+        detached_work::DetachedWork,
+        left_running::LeftRunning,
         outcome::{Outcome, is_malformed, log_abandoned, log_failure, respond_once},
         redelivery::redelivery_pause,
         reply_call::call_reply,
@@ -38,6 +43,8 @@ pub(crate) struct UpdateHandler<S> {
     /// How many failed attempts an update has before it is abandoned.
     pub(crate) max_attempts: u32,
     shutdown: watch::Sender<ShutdownStage>,
+    /// The handlers that were left running at their time limit.
+    left_running: Arc<DetachedWork>,
 }
 
 /// How far the shutdown is, for the replies that are being sent.
@@ -80,6 +87,7 @@ where
     /// The request's extensions say that it comes [from a runner](crate::webhook::outcome::FromRunner).
     pub(crate) async fn handle(&self, mut request: Request<RawUpdate>, tries: Tries) -> Verdict {
         let update = request.body().clone();
+        let bot = request.extensions().get().copied();
         let attempt = tries.failed.saturating_add(1);
         if let Some(attempt) = AttemptNumber::unless_first(attempt, self.max_attempts) {
             request.extensions_mut().insert(attempt);
@@ -87,6 +95,10 @@ where
         let (outcome, open) = match respond_once(&self.service, request).await {
             Ok(response) => {
                 let open = response.extensions().get().cloned();
+                if let Some(handler) = response.extensions().get::<LeftRunning>() {
+                    let key = DeliveryKey::new(bot, update.update_id());
+                    self.left_running.follow(key, handler.clone());
+                }
                 (Outcome::of(&response), open)
             }
             Err(outcome) => (outcome, None),
@@ -105,6 +117,16 @@ impl<S> UpdateHandler<S> {
             service,
             max_attempts,
             shutdown: watch::Sender::new(ShutdownStage::NotBegun),
+            left_running: Arc::default(),
+        }
+    }
+
+    /// Waits until this time for the handlers that were left running, which the end of the process would stop half-way.
+    pub(crate) async fn left_running_ended(&self, end: Instant) {
+        let ended = timeout_at(end, self.left_running.drained()).await;
+        if ended.is_err() {
+            let count = self.left_running.keys().len();
+            tracing::warn!(count, "handlers left running at shutdown");
         }
     }
 

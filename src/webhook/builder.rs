@@ -311,8 +311,9 @@ impl<S, U> WebhookService<S, U> {
     }
 
     /// A handle for the graceful shutdown of the deliveries. Handlers go on after their request has ended, so a process
-    /// that stops waits for them by [`DeliveryHandle::shutdown`]. Without deliveries none do, and the handle has nothing
-    /// to wait for.
+    /// that stops waits for them by [`DeliveryHandle::shutdown`]. Without deliveries, only those go on that a
+    /// [`DeadlineLayer`] acknowledged early or a [`HandlerTimeoutLayer`] left running, and the handle waits for these. It
+    /// doesn't reject new updates then.
     #[cfg(feature = "tokio")]
     pub fn deliveries(&self) -> DeliveryHandle {
         handle_of(self.stack.get_ref().get_ref().get_ref())

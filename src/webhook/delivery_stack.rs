@@ -12,17 +12,24 @@ pub(super) use self::without_tokio::{DeliveryStack, StackSettings};
 mod with_tokio {
     use std::{
         pin::Pin,
-        task::{Context, Poll},
+        sync::Arc,
+        task::{Context, Poll, ready},
     };
 
+    use http::{Request, Response};
+    use pin_project_lite::pin_project;
     use tower::util::Either;
     use tower_layer::Layer;
     use tower_service::Service;
 
     use crate::webhook::{
+        RawUpdate, ReplyBody,
         deadline::{DeadlineLayer, DeadlineService},
-        delivery::{DeliveryHandle, DeliveryLayer, DeliveryService},
+        delivery::{DeliveryHandle, DeliveryKey, DeliveryLayer, DeliveryService},
+        detached_work::DetachedWork,
+        early_ack::{DeliveryBelow, EarlyAck},
         handler_timeout::{HandlerTimeout, HandlerTimeoutLayer},
+        left_running::LeftRunning,
         sequence::{Sequence, SequenceLayer},
         trace::{TraceUpdates, TraceUpdatesLayer},
     };
@@ -41,7 +48,7 @@ mod with_tokio {
 
     type Traced<S> = TraceUpdates<InTurn<S>>;
     type InTurn<S> = Either<BoxedFutures<Sequence<HandlerTimeout<S>>>, HandlerTimeout<S>>;
-    type Deduplicated<S> = Either<DeliveryService<Traced<S>>, BoxedFutures<Traced<S>>>;
+    type Deduplicated<S> = Either<DeliveryService<Traced<S>>, WithoutDelivery<Traced<S>>>;
 
     /// A service with any of them.
     pub(in crate::webhook) type DeliveryStack<S> =
@@ -80,13 +87,16 @@ mod with_tokio {
             let service = self.trace.layer(service);
             let service = match &self.delivery {
                 Some(delivery) => Either::Left(delivery.layer(service)),
-                None => Either::Right(BoxedFutures { inner: service }),
+                None => Either::Right(WithoutDelivery {
+                    inner: service,
+                    handle: DeliveryHandle::without_deliveries(),
+                }),
             };
             tower::util::option_layer(self.deadline.clone()).layer(service)
         }
     }
 
-    /// The handle of a stack's deliveries; of none if it has no `DeliveryLayer`.
+    /// The handle of a stack's deliveries, or of what goes on after responses without a `DeliveryLayer`.
     pub(in crate::webhook) fn handle_of<S>(stack: &DeliveryStack<S>) -> DeliveryHandle {
         let deduplicated = match stack {
             Either::Left(with_deadline) => with_deadline.get_ref(),
@@ -94,7 +104,75 @@ mod with_tokio {
         };
         match deduplicated {
             Either::Left(deliveries) => deliveries.handle(),
-            Either::Right(_) => DeliveryLayer::new().handle(),
+            Either::Right(without_delivery) => without_delivery.handle.clone(),
+        }
+    }
+
+    /// The place of a `DeliveryLayer` in a stack that has none: a shutdown waits for the updates that are acknowledged
+    /// early, and for handlers that are left running. Its futures are boxed like those of `BoxedFutures`. Public, because
+    /// it is in the type of a webhook's future.
+    #[derive(Clone, Debug)]
+    #[allow(unreachable_pub)]
+    pub struct WithoutDelivery<S> {
+        inner: S,
+        handle: DeliveryHandle,
+    }
+
+    impl<S> Service<Request<RawUpdate>> for WithoutDelivery<S>
+    where
+        S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Future = Pin<Box<FollowedHandler<S::Future>>>;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+            self.inner.poll_ready(cx)
+        }
+
+        fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+            let bot = request.extensions().get().copied();
+            let key = DeliveryKey::new(bot, request.body().update_id());
+            let work = self.handle.detached();
+            if let Some(ack) = request.extensions().get::<EarlyAck>() {
+                ack.reaches(|| DeliveryBelow {
+                    key,
+                    work: Arc::clone(work),
+                    dead_letter: None,
+                });
+            }
+            let work = Arc::clone(work);
+            let handler = self.inner.call(request);
+            Box::pin(FollowedHandler { handler, key, work })
+        }
+    }
+
+    pin_project! {
+        /// A handler that may be left running.
+        #[allow(unreachable_pub)]
+        pub struct FollowedHandler<F> {
+            #[pin]
+            handler: F,
+            key: DeliveryKey,
+            work: Arc<DetachedWork>,
+        }
+    }
+
+    impl<F, E> Future for FollowedHandler<F>
+    where
+        F: Future<Output = Result<Response<ReplyBody>, E>>,
+    {
+        type Output = F::Output;
+
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            let this = self.project();
+            let done = ready!(this.handler.poll(cx));
+            let response = done.as_ref().ok();
+            let left = response.and_then(|response| response.extensions().get::<LeftRunning>());
+            if let Some(handler) = left {
+                this.work.follow(*this.key, handler.clone());
+            }
+            Poll::Ready(done)
         }
     }
 

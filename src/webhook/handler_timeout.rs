@@ -10,6 +10,9 @@
 //! 3. The handler's future is dropped; or it is [left running](HandlerTimeoutLayer::leave_running) on a
 //!    task of its own, and its result is dropped. That is for handlers that must not be stopped half-way:
 //!    another attempt may then run beside it.
+//! 4. A graceful shutdown waits for the handlers that were left running, within its limit: that of the
+//!    [deliveries](super::delivery::DeliveryHandle::shutdown) above, or of `Polling` or a queue's worker. At the
+//!    limit it doesn't stop them, but the process does when it ends.
 //!
 //! A handler that blocks its thread can't be ended.
 //!
@@ -68,7 +71,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Failure, RawUpdate, ReplyBody, deadline::is_awaited_query, outcome::failed_response};
+use super::{
+    Failure, RawUpdate, ReplyBody, deadline::is_awaited_query, left_running::LeftRunning,
+    outcome::failed_response,
+};
 use crate::{task::polled_after_completion, types::UpdateType};
 
 /// Ends a handler at a time limit. Default: one hour. See the [module](self).
@@ -117,7 +123,8 @@ impl HandlerTimeoutLayer {
         }
     }
 
-    /// Lets a handler go on that has run for longer than the limit, on a task of its own.
+    /// Lets a handler go on that has run for longer than the limit, on a task of its own. A graceful shutdown waits
+    /// for it: see the [module](self). In a stack of your own without a `DeliveryLayer` above it, none does.
     pub fn leave_running(mut self) -> Self {
         self.leaves_running = true;
         self
@@ -249,14 +256,28 @@ where
             return Poll::Pending;
         };
         ready!(timer.as_mut().poll(cx));
+        let mut answer = failed_response(timed_out(*this.limit));
         if let TimedHandlerProj::Movable { future } = this.handler.as_mut().project()
             && let Some(future) = future.take()
         {
-            tokio::spawn(async move { drop(future.await) });
+            answer.extensions_mut().insert(go_on(future));
         }
         this.handler.set(TimedHandler::Done);
-        Poll::Ready(Ok(failed_response(timed_out(*this.limit))))
+        Poll::Ready(Ok(answer))
     }
+}
+
+/// Has a handler go on in a task of its own.
+fn go_on<F>(handler: Pin<Box<F>>) -> LeftRunning
+where
+    F: Future + Send + 'static,
+{
+    let (end, left) = LeftRunning::new();
+    tokio::spawn(async move {
+        drop(handler.await);
+        drop(end);
+    });
+    left
 }
 
 #[cold]

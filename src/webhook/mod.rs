@@ -67,11 +67,15 @@ pub mod deadline;
 pub mod delivery;
 mod delivery_stack;
 #[cfg(feature = "tokio")]
+pub(crate) mod detached_work;
+#[cfg(feature = "tokio")]
 pub(crate) mod early_ack;
 mod failure;
 mod handler;
 #[cfg(feature = "tokio")]
 pub mod handler_timeout;
+#[cfg(feature = "tokio")]
+pub(crate) mod left_running;
 pub mod middleware;
 mod missing_layer;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]

@@ -10,7 +10,7 @@ use tower_telegram::{
     methods::SendMessage,
     polling::Polling,
     types::Update,
-    webhook::{DeliveryLayer, Webhook, delivery::MemoryStore},
+    webhook::{DeliveryLayer, HandlerTimeoutLayer, Webhook, delivery::MemoryStore},
 };
 
 use super::support::{Events, Running, text_of, until};
@@ -52,6 +52,21 @@ async fn h5_shutdown_drains_what_runs_and_confirms_what_has_ended() {
     running.end().await.expect("no error");
     assert_eq!(events.names(), ["begins 1", "begins 2", "ends 1", "ends 2"]);
     assert_eq!(telegram.pending(), [3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d19_shutdown_waits_for_a_handler_that_was_left_running() {
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    telegram.message(1, "20");
+    let polling = Polling::new(telegram.client()).max_attempts(1);
+    let timed = HandlerTimeoutLayer::new(SECOND).leave_running();
+    let webhook = Webhook::without_secret_token().handler_timeout(timed);
+    let mut running = Running::start(polling, bot!(events, webhook));
+    events.until("begins 1").await;
+    running.tell();
+    running.end().await.expect("no error");
+    assert_eq!(events.names(), ["begins 1", "ends 1"]);
+    assert!(telegram.pending().is_empty(), "it was abandoned");
 }
 
 /// Telegram confirms by order alone: 4 can't be without 1 to 3.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower::BoxError;
 use tower_service::Service;
 
@@ -241,6 +241,11 @@ where
     /// A shutdown has begun.
     pub(super) fn stop_repeats(&self) {
         self.handler.stop_repeats();
+    }
+
+    /// Waits until this time for the handlers that were left running at their time limit.
+    pub(super) async fn left_running_ended(&self, end: Instant) {
+        self.handler.left_running_ended(end).await;
     }
 
     /// The time of the shutdown is over. Returns whether replies are being sent.

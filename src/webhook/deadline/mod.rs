@@ -19,11 +19,20 @@
 //!
 //! # The price of early acknowledgement
 //!
-//! Telegram doesn't send an acknowledged update again. If the process ends before its handler does, the update is
+//! Telegram doesn't send an acknowledged update again. If the process dies before its handler ends, the update is
 //! lost; and the next update of that chat may be sent while this one is still being handled. A failed attempt is
 //! repeated in this process, with growing pauses, as often as the [`DeliveryLayer`](super::DeliveryLayer) below
-//! allows and for ten minutes at most, unless the failure is permanent. To acknowledge at once and lose no update, use
-//! `UpdateQueue` of the feature `redis`.
+//! allows and for ten minutes at most, unless the failure is permanent. Then that layer's
+//! [dead-letter hook](super::DeliveryLayer::dead_letter) gets the update, also where every attempt was deferred.
+//!
+//! A [graceful shutdown](super::delivery::DeliveryHandle::shutdown) of the `DeliveryLayer` below waits for the handlers of
+//! acknowledged updates, for their further attempts and for the calls of their replies. At its limit it cancels them, gives
+//! updates that weren't handled to the dead-letter hook, and names the others as lost. In a stack of your own
+//! without a `DeliveryLayer`, no shutdown waits for them; in a [`Webhook`](super::Webhook) without one,
+//! [`deliveries`](super::WebhookService::deliveries) does.
+//!
+//! To acknowledge at once and lose no update, use a queue: over Redis (feature `redis`), over NATS (feature `nats`), or
+//! over an engine of your own (feature `queue`).
 //!
 //! # Example
 //!
@@ -362,9 +371,9 @@ where
         let answer = match this.handling.as_mut().project() {
             // The handler has ended, and its reply is being recorded: the response comes at once.
             HandlingProj::Movable { ack, .. } if !ack.acknowledge() => return Poll::Pending,
-            HandlingProj::Movable { future, .. } => {
+            HandlingProj::Movable { future, ack } => {
                 if let Some((future, late)) = future.take() {
-                    tokio::spawn(late.finish(future));
+                    late.go_on(future, ack);
                 }
                 empty_response()
             }

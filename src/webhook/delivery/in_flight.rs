@@ -23,7 +23,7 @@ use super::store::DeliveryKey;
 use crate::{
     task::shrinking_map::ShrinkingMap,
     task::sync::{Mutex, MutexGuard},
-    webhook::{ReplyBody, early_ack::EarlyAck},
+    webhook::{ReplyBody, detached_work::DetachedWork, early_ack::EarlyAck},
 };
 
 /// Boxed, because many futures pass it on.
@@ -42,6 +42,8 @@ pub(super) struct InFlight {
     is_cancelled: AtomicBool,
     /// Notified when the running updates are cancelled.
     cancel: Arc<Notify>,
+    /// What goes on after the responses.
+    pub(super) detached: Arc<DetachedWork>,
 }
 
 /// One update that is being handled.
@@ -79,6 +81,7 @@ impl InFlight {
             guarded: AtomicUsize::new(0),
             is_cancelled: AtomicBool::new(false),
             cancel: Arc::default(),
+            detached: Arc::default(),
         }
     }
 
@@ -97,8 +100,10 @@ impl InFlight {
             MapEntry::Occupied(mut entry) => return Joined::Running(entry.get_mut().join(ack)),
             MapEntry::Vacant(place) => place,
         };
-        // Read under the lock, so that no update begins after it is closed.
-        if self.closed.load(Ordering::Relaxed) {
+        // Read under the lock, so that no update begins after it is closed. Telegram doesn't send an acknowledged one
+        // again, so this process has to end it.
+        let is_acknowledged = || ack.is_some_and(EarlyAck::is_acknowledged);
+        if self.closed.load(Ordering::Relaxed) && !is_acknowledged() {
             return Joined::Closed;
         }
         if count >= self.max.load(Ordering::Relaxed) {
@@ -200,8 +205,23 @@ impl InFlight {
         self.notify_if_drained(&running);
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.running().len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running().is_empty()
+    }
+
+    /// How many updates run, or have work that goes on after their responses.
+    pub(super) fn count_with_detached(&self) -> usize {
+        let mut detached = self.detached.keys();
+        detached.sort_unstable();
+        detached.dedup();
+        let running = self.running();
+        detached.retain(|key| running.get(key).is_none());
+        running.len() + detached.len()
     }
 
     pub(super) fn waiting(&self) -> usize {

@@ -9,7 +9,10 @@ use std::{
 };
 
 use http::{Extensions, HeaderValue, Request, StatusCode, header};
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     backend::StoreBackend,
@@ -27,7 +30,9 @@ use crate::{
     types::{UpdateType, Upload},
     webhook::{
         Failure, RawUpdate, Rejection, ReplyBody,
-        early_ack::EarlyAck,
+        detached_work::WorkKind,
+        early_ack::{DeliveryBelow, EarlyAck},
+        left_running::LeftRunning,
         outcome::{
             Abandoned, FailureLogged, FromRunner, Outcome, failed_response, log_abandoned,
             log_failure, set_retry_after,
@@ -379,22 +384,72 @@ impl DeliveryState {
         }
     }
 
+    /// A shutdown that leaves no time for the next pause has it tried once more, at once.
     fn retry_finish_in_background(&self, token: ClaimToken, reply: Option<Reply>) {
         let store = self.store.clone();
-        tokio::spawn(async move {
+        let work = self
+            .in_flight
+            .detached
+            .begin(token.key, WorkKind::Recording);
+        let recording = async move {
             let mut backoff = Backoff::new();
             for retry in 1..=MAX_FINISH_RETRIES {
-                tokio::time::sleep(backoff.next(None)).await;
-                let Err(error) = store.finish(&token, reply.as_ref()).await else {
+                let next = Instant::now() + backoff.next(None);
+                let is_last = tokio::select! {
+                    biased;
+                    () = work.shutdown_before(next) => true,
+                    () = sleep_until(next) => false,
+                };
+                let finished = tokio::select! {
+                    biased;
+                    finished = store.finish(&token, reply.as_ref()) => finished,
+                    () = work.cancelled() => break,
+                };
+                let Err(error) = finished else {
                     return;
                 };
                 let (error, update_id) = (ErrorChain(&error), token.key.update_id);
                 tracing::error!(%error, update_id, retry, "failed to mark update as handled");
+                if is_last {
+                    break;
+                }
             }
-        });
+            work.end_unfinished();
+        };
+        tokio::spawn(recording);
+    }
+
+    /// These deliveries, for a layer above that acknowledges a request early.
+    pub(super) fn below(&self, key: DeliveryKey) -> DeliveryBelow {
+        DeliveryBelow {
+            key,
+            work: Arc::clone(&self.in_flight.detached),
+            dead_letter: self.dead_letter.clone(),
+        }
     }
 
     async fn unsuccessful(
+        &self,
+        token: ClaimToken,
+        summary: &UpdateSummary,
+        outcome: Outcome,
+        answer: BoxedResponse,
+    ) -> BoxedResponse {
+        let handler = answer.extensions().get::<LeftRunning>().cloned();
+        if let Some(handler) = &handler {
+            self.in_flight.detached.follow(token.key, handler.clone());
+        }
+        let mut answer = self
+            .record_unsuccessful(token, summary, outcome, answer)
+            .await;
+        // A runner follows it too.
+        if let Some(handler) = handler {
+            answer.extensions_mut().insert(handler);
+        }
+        answer
+    }
+
+    async fn record_unsuccessful(
         &self,
         token: ClaimToken,
         summary: &UpdateSummary,

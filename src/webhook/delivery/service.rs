@@ -74,6 +74,9 @@ where
         }
         let update_type = request.body().update_type();
         let summary = UpdateSummary::new(state, from, &request);
+        if let Some(ack) = summary.ack() {
+            ack.reaches(|| state.below(key));
+        }
         match state.in_flight.join_or_start(key, summary.ack()) {
             Joined::First => {
                 let fresh = self.inner.clone();
