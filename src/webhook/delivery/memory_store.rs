@@ -105,7 +105,8 @@ impl MemoryStore {
     }
 
     /// How many bytes of replies are kept for redeliveries: their JSON, their files in memory, and 256 bytes for
-    /// each. Default: 16 MiB. The oldest are dropped first.
+    /// each. Default: 16 MiB. The oldest are dropped first, 64 at most for each update that is handled, so that after a
+    /// large reply they take up to twice as much for a while. A reply for which there is no room even then isn't kept.
     pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
         self.state_mut().replies.set_max_bytes(bytes);
         self

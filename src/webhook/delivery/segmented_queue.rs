@@ -31,11 +31,6 @@ impl<T> SegmentedQueue<T> {
         self.segments.front()?.front()
     }
 
-    /// From the newest to the oldest.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = &T> {
-        self.segments.iter().flatten().rev()
-    }
-
     pub(super) fn push_back(&mut self, item: T) {
         self.len += 1;
         match self.segments.back_mut() {
@@ -82,7 +77,7 @@ mod tests {
                 expected += 1;
             }
             assert_eq!(queue.len(), next - expected);
-            assert!(queue.newest_first().copied().eq((expected..next).rev()));
+            assert!(queue.segments.iter().flatten().copied().eq(expected..next));
         }
         while let Some(item) = queue.pop_front() {
             assert_eq!(item, expected);
