@@ -12,6 +12,7 @@ pub struct QueueError(QueueErrorKind);
 enum QueueErrorKind {
     Engine(BoxError),
     Partitions { there: Box<str> },
+    Settings { what: Box<str> },
     Full,
     Timeout,
 }
@@ -28,6 +29,13 @@ impl QueueError {
         Self(QueueErrorKind::Partitions { there })
     }
 
+    /// The queue's storage exists with other settings, under which updates would be lost or handled again. `what` names
+    /// the setting and its value. It ends a worker.
+    pub fn settings(what: impl Into<Box<str>>) -> Self {
+        let what = what.into();
+        Self(QueueErrorKind::Settings { what })
+    }
+
     /// The queue has no room.
     pub fn full() -> Self {
         Self(QueueErrorKind::Full)
@@ -41,6 +49,16 @@ impl QueueError {
     /// Whether the queue was made with another number of partitions. No later attempt can succeed then.
     pub fn is_partitions(&self) -> bool {
         matches!(self.0, QueueErrorKind::Partitions { .. })
+    }
+
+    /// Whether the queue's storage exists with settings that it can't have. No later attempt can succeed then.
+    pub fn is_settings(&self) -> bool {
+        matches!(self.0, QueueErrorKind::Settings { .. })
+    }
+
+    /// Whether another call can't succeed either.
+    pub(super) fn is_final(&self) -> bool {
+        self.is_partitions() || self.is_settings()
     }
 
     /// Whether the queue had no room for the update.
@@ -63,6 +81,9 @@ impl fmt::Display for QueueError {
             QueueErrorKind::Partitions { there } => {
                 write!(f, "the queue of updates has {there} partitions")
             }
+            QueueErrorKind::Settings { what } => {
+                write!(f, "the queue of updates exists with other settings: {what}")
+            }
             QueueErrorKind::Full => f.write_str("the queue of updates is full"),
             QueueErrorKind::Timeout => f.write_str("the queue of updates didn't respond in time"),
         }
@@ -73,9 +94,10 @@ impl error::Error for QueueError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
             QueueErrorKind::Engine(error) => Some(&**error),
-            QueueErrorKind::Partitions { .. } | QueueErrorKind::Full | QueueErrorKind::Timeout => {
-                None
-            }
+            QueueErrorKind::Partitions { .. }
+            | QueueErrorKind::Settings { .. }
+            | QueueErrorKind::Full
+            | QueueErrorKind::Timeout => None,
         }
     }
 }

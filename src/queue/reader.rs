@@ -272,7 +272,7 @@ impl PartitionDepth {
 /// # Errors
 ///
 /// After an error the worker goes on, and tries again for as long as it takes; except after one of
-/// [`QueueError::partitions`], which ends it.
+/// [`QueueError::partitions`] or [`QueueError::settings`], which ends it once its handlers have ended.
 pub trait QueueReader: Send + Sync + 'static {
     /// About how long a claim is valid after it was renewed. The worker renews claims in every quarter of that time, and
     /// at least every second.

@@ -6,6 +6,7 @@ mod claims_time;
 mod depth;
 mod entry;
 mod failed_call;
+mod heartbeat;
 mod partition;
 mod queued_chat;
 mod records;
@@ -141,7 +142,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When the queue has another number of partitions.
+    /// When the queue has another number of partitions, or settings that it can't have.
     pub async fn run<S>(self, service: S) -> Result<Infallible, QueueError>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -162,7 +163,8 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When the queue has another number of partitions.
+    /// When the queue has another number of partitions, or settings that it can't have. Then too it waits for the
+    /// handlers that run, and records their updates.
     pub async fn run_until<S, F>(self, service: S, shutdown: F) -> Result<(), QueueError>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -172,9 +174,10 @@ impl Worker {
         F: Future<Output = ()>,
     {
         let mut run = WorkerRun::new(self.settings, service);
-        run.until(pin!(shutdown)).await?;
+        let ended = run.until(pin!(shutdown)).await;
+        // Also after an error: an update that is done but not recorded would be handled again.
         run.drain().await;
-        Ok(())
+        ended
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 
 use http::{Request, Response};
 use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+    task::{JoinSet, coop::consume_budget},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tower::BoxError;
 use tower_service::Service;
@@ -22,6 +22,7 @@ use super::{
     depth,
     entry::QueueEntry,
     failed_call::{CALL_PAUSE, log_failed_call},
+    heartbeat::{Heartbeat, HeartbeatResult},
     partition::Partition,
     queued_chat::QueuedChat,
     settings::WorkerSettings,
@@ -32,7 +33,7 @@ use crate::{
     queue::{
         error::QueueError,
         reader::{
-            ErasedReader, HeldPartitions, PartitionClaim, TakenEntries, TakenEntry, WantedEntries,
+            ErasedReader, PartitionClaim, PartitionDepth, TakenEntries, TakenEntry, WantedEntries,
         },
     },
     runner::{RECORD_TIME, Runner, RunnerEvent},
@@ -60,8 +61,10 @@ const MOST_BYTES_AT_ONCE: usize = 1 << 20;
 /// While so many chats wait for each handler that may run, no further entries are read.
 const ENOUGH_CHATS: usize = 4;
 
-/// A call that reads partitions.
-type Fetching = Pin<Box<dyn Future<Output = Fetched> + Send>>;
+/// A call of the engine that is under way, while the worker goes on.
+type EngineCall<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+type Depths = Result<Vec<PartitionDepth>, QueueError>;
 
 struct Fetched {
     claims: Vec<PartitionClaim>,
@@ -73,8 +76,10 @@ pub(super) struct WorkerRun<S> {
     reader: Arc<dyn ErasedReader>,
     partitions: HashMap<u16, Partition>,
     runner: Runner<QueuedChat, QueueEntry>,
-    fetching: Option<Fetching>,
-    next_tick: Instant,
+    fetching: Option<EngineCall<Fetched>>,
+    beating: Option<EngineCall<HeartbeatResult>>,
+    measuring: Option<EngineCall<Depths>>,
+    next_heartbeat: Instant,
     /// When all partitions are read whether a message came or not.
     next_look: Instant,
     /// After a call failed.
@@ -107,7 +112,9 @@ where
             reader,
             partitions: HashMap::new(),
             fetching: None,
-            next_tick: now,
+            beating: None,
+            measuring: None,
+            next_heartbeat: now,
             next_look: now,
             no_fetch_before: now,
             next_measure: now,
@@ -125,11 +132,15 @@ where
         F: Future<Output = ()>,
     {
         // One timer for all turns of the loop, because setting one takes a part of the time of an update.
-        let mut timer = pin!(sleep_until(self.next_tick));
+        let mut timer = pin!(sleep_until(self.next_heartbeat));
         loop {
             self.start();
             self.start_fetch();
-            let next = self.next_tick.min(self.next_look);
+            let next = match self.beating {
+                // The next one begins after its end.
+                Some(_) => self.next_look,
+                None => self.next_heartbeat.min(self.next_look),
+            };
             if timer.deadline() != next {
                 timer.as_mut().reset(next);
             }
@@ -137,24 +148,31 @@ where
             tokio::select! {
                 biased;
                 () = shutdown.as_mut() => return Ok(()),
-                () = timer.as_mut() => self.on_time().await?,
-                fetched = fetched(&mut self.fetching) => self.fetched(fetched),
-                partition = self.reader.wait() => self.wake(partition),
-                event = self.runner.next() => self.all_ended(event),
+                beat = end_of(&mut self.beating) => self.heard(beat)?,
+                () = timer.as_mut() => self.on_time(),
+                depths = end_of(&mut self.measuring) => self.measured(depths),
+                fetched = end_of(&mut self.fetching) => self.fetched(fetched),
+                event = next_event(&mut self.runner, &*self.reader) => match event {
+                    WorkerEvent::Attempt(event) => self.all_ended(event),
+                    WorkerEvent::Added(partition) => {
+                        self.wake(partition);
+                        // An engine that always has one mustn't keep its thread from other tasks.
+                        consume_budget().await;
+                    }
+                },
             }
         }
     }
 
-    /// Does what is due now.
-    async fn on_time(&mut self) -> Result<(), QueueError> {
+    /// Starts a heartbeat or a look, if they are due.
+    fn on_time(&mut self) {
         let now = Instant::now();
-        if self.next_tick <= now {
-            self.tick().await?;
+        if self.next_heartbeat <= now && self.beating.is_none() {
+            self.start_heartbeat();
         }
         if self.next_look <= now {
             self.look();
         }
-        Ok(())
     }
 
     /// Waits for the handlers that run, and gives all partitions back.
@@ -165,13 +183,14 @@ where
         for partition in self.partitions.values_mut() {
             partition.leaving = true;
         }
-        self.next_tick = Instant::now();
+        self.next_heartbeat = Instant::now();
         let mut end = pin!(sleep(self.settings().shutdown_timeout));
         while self.runner.is_running(|_| true) {
             tokio::select! {
                 biased;
                 () = &mut end => break,
-                () = sleep_until(self.next_tick) => drop(timeout_at(end.deadline(), self.tick()).await),
+                beat = end_of(&mut self.beating) => drop(self.heard(beat)),
+                () = sleep_until(self.next_heartbeat), if self.beating.is_none() => self.start_heartbeat(),
                 event = self.runner.next() => self.ended(event),
             }
         }
@@ -183,8 +202,20 @@ where
         self.cut_off().await;
         // An update that is done but not recorded would be handled again by another worker.
         drop(timeout(UNCOUNT_TIMEOUT, self.attempts.recorder.settled()).await);
-        drop(timeout(UNCOUNT_TIMEOUT, self.tick()).await);
+        drop(timeout(UNCOUNT_TIMEOUT, self.leave()).await);
         self.recording.abort_all();
+        self.attempts.left_running_ended(end.deadline()).await;
+    }
+
+    /// Gives back all partitions.
+    async fn leave(&mut self) {
+        if self.beating.is_some() {
+            let beat = end_of(&mut self.beating).await;
+            drop(self.heard(beat));
+        }
+        self.start_heartbeat();
+        let beat = end_of(&mut self.beating).await;
+        drop(self.heard(beat));
     }
 
     /// A handler that had no time to end hasn't failed: its attempt isn't counted.
@@ -260,38 +291,42 @@ where
         }
     }
 
-    /// Records the depth of the partitions, if that is due.
-    async fn measure(&mut self) -> Result<(), QueueError> {
-        if !metric::IS_ON || Instant::now() < self.next_measure {
-            return Ok(());
+    /// Has the depth of the partitions measured, if that is due.
+    fn start_measuring(&mut self) {
+        if !metric::IS_ON || self.measuring.is_some() || Instant::now() < self.next_measure {
+            return;
         }
         self.next_measure = Instant::now() + depth::MEASURE_EVERY;
         let partitions: Vec<_> = self.partitions.keys().copied().collect();
-        let depths = self.reader.depth(&partitions).await?;
-        depth::record(self.reader.queue_name(), &depths);
-        Ok(())
+        let reader = Arc::clone(&self.reader);
+        self.measuring = Some(Box::pin(async move { reader.depth(&partitions).await }));
     }
 
-    /// Sends a heartbeat, renews the claims, and claims or leaves partitions up to a fair share.
-    async fn tick(&mut self) -> Result<(), QueueError> {
-        self.next_tick = Instant::now() + (self.reader.lease() / 4).min(HEARTBEAT);
-        if let Err(error) = self.give_back().await {
-            log_failed_call(&error, "failed to release partitions");
-        }
-        match self.claim().await {
-            Err(error) if error.is_partitions() => return Err(error),
-            Err(error) => log_failed_call(&error, "failed to renew claims on partitions"),
-            Ok(()) => {
-                if let Err(error) = self.measure().await {
-                    log_unmeasured(&error);
-                }
+    fn measured(&self, depths: Depths) {
+        match depths {
+            Ok(mut depths) => {
+                // One may have been given back meanwhile.
+                depths.retain(|depth| self.partitions.contains_key(&depth.partition));
+                depth::record(self.reader.queue_name(), &depths);
             }
+            Err(error) => log_unmeasured(&error),
         }
-        Ok(())
     }
 
-    /// Gives back the partitions to leave in which no handler runs and all is recorded.
-    async fn give_back(&mut self) -> Result<(), QueueError> {
+    /// Starts to send a heartbeat: it gives back the partitions that are idle, renews the claims on the others, and claims
+    /// partitions up to a fair share.
+    fn start_heartbeat(&mut self) {
+        self.next_heartbeat = Instant::now() + (self.reader.lease() / 4).min(HEARTBEAT);
+        let heartbeat = Heartbeat {
+            idle: self.idle(),
+            held: self.partitions.values().map(|held| held.claim).collect(),
+            is_leaving: !self.stays,
+        };
+        self.beating = Some(Box::pin(heartbeat.send(Arc::clone(&self.reader))));
+    }
+
+    /// The claims on partitions that are being left, in which no handler runs and all is recorded.
+    fn idle(&self) -> Vec<PartitionClaim> {
         let is_idle = |number: u16| {
             self.attempts.recorder.is_settled(number)
                 && !self
@@ -300,25 +335,24 @@ where
         };
         let idle = |partition: &&Partition| partition.leaving && is_idle(partition.claim.partition);
         let idle = self.partitions.values().filter(idle);
-        let idle: Vec<_> = idle.map(|partition| partition.claim).collect();
-        if idle.is_empty() {
-            return Ok(());
-        }
-        self.reader.release(&idle).await?;
-        for claim in idle {
-            self.remove(claim.partition);
-        }
-        Ok(())
+        idle.map(|partition| partition.claim).collect()
     }
 
-    async fn claim(&mut self) -> Result<(), QueueError> {
-        let held: Vec<_> = self.partitions.values().map(|held| held.claim).collect();
-        let called = Instant::now();
-        let HeldPartitions { claims, share } = self.reader.claim(&held, !self.stays).await?;
-        self.attempts.claims.renewed(called);
-        self.hold(&claims);
-        if self.stays {
-            self.keep_to(share);
+    fn heard(&mut self, beat: HeartbeatResult) -> Result<(), QueueError> {
+        for claim in beat.released {
+            self.remove(claim.partition);
+        }
+        match beat.claimed {
+            Ok(held) => {
+                self.attempts.claims.renewed(beat.called);
+                self.hold(&held.claims);
+                if self.stays {
+                    self.keep_to(held.share);
+                }
+                self.start_measuring();
+            }
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => log_failed_call(&error, "failed to renew claims on partitions"),
         }
         Ok(())
     }
@@ -333,9 +367,10 @@ where
             self.lose(partition);
         }
         for &claim in claims {
-            self.partitions
-                .entry(claim.partition)
-                .or_insert_with(|| Partition::new(claim));
+            let new = self.partitions.entry(claim.partition);
+            let partition = new.or_insert_with(|| Partition::new(claim));
+            // A heartbeat that began before a shutdown may bring new ones.
+            partition.leaving |= !self.stays;
         }
     }
 
@@ -361,7 +396,7 @@ where
                 .get(&chat.claim.partition)
                 .is_none_or(|held| held.leaving)
         });
-        self.next_tick = Instant::now();
+        self.next_heartbeat = Instant::now();
     }
 
     /// An update was added to a partition that had been read to its end, or to any.
@@ -422,7 +457,6 @@ where
     }
 
     fn fetched(&mut self, fetched: Fetched) {
-        self.fetching = None;
         match fetched.results {
             Ok(results) => {
                 for (claim, result) in fetched.claims.into_iter().zip(results) {
@@ -485,11 +519,35 @@ where
     }
 }
 
-/// Waits for the call that is under way, if there is one.
-async fn fetched(fetching: &mut Option<Fetching>) -> Fetched {
-    match fetching {
-        Some(fetching) => fetching.await,
+/// Waits for the end of the call that is under way; for ever if there is none. Dropped while it waits, it loses no result.
+async fn end_of<T>(calling: &mut Option<EngineCall<T>>) -> T {
+    match calling {
+        Some(call) => {
+            let result = call.await;
+            *calling = None;
+            result
+        }
         None => pending().await,
+    }
+}
+
+/// An event that may be as frequent as the others of its kind.
+enum WorkerEvent {
+    /// An attempt or a pause has ended.
+    Attempt(RunnerEvent<QueuedChat, QueueEntry>),
+    /// Updates were added to a partition, or to any.
+    Added(Option<u16>),
+}
+
+/// Waits for one of these, in no order of preference: an engine that reports additions without a pause must not hold up
+/// attempts that ended, nor they the additions.
+async fn next_event(
+    runner: &mut Runner<QueuedChat, QueueEntry>,
+    reader: &dyn ErasedReader,
+) -> WorkerEvent {
+    tokio::select! {
+        event = runner.next() => WorkerEvent::Attempt(event),
+        partition = reader.wait() => WorkerEvent::Added(partition),
     }
 }
 
@@ -509,9 +567,17 @@ fn key(id: &str, chat_key: Arc<str>) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, future::ready};
+    use std::{
+        convert::Infallible,
+        future::ready,
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
 
-    use tower::service_fn;
+    use tokio::sync::{mpsc::unbounded_channel, oneshot};
+    use tower::{Layer as _, service_fn};
 
     use super::*;
     use crate::{
@@ -519,9 +585,14 @@ mod tests {
         client::ApiRequest,
         queue::{
             Worker,
-            reader::{EntryRecord, QueueReader, RecordResult},
+            reader::{
+                BegunEntry, EntryRecord, HeldPartitions, QueueReader, RecordKind, RecordResult,
+            },
         },
+        webhook::{Failure, HandlerTimeoutLayer},
     };
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     /// A queue of which every call fails.
     struct NoQueue;
@@ -548,12 +619,148 @@ mod tests {
         }
     }
 
+    fn client() -> Client {
+        Client::from_service(service_fn(|_: ApiRequest| {
+            pending::<Result<crate::client::ApiResponse, BoxError>>()
+        }))
+    }
+
+    /// A partition with three updates of a chat.
+    #[derive(Default)]
+    struct OneChat {
+        claims: AtomicUsize,
+        /// After so many claims, the queue has another number of partitions.
+        valid_claims: usize,
+        /// Whether it reports additions all the time.
+        is_busy: bool,
+        settled: Mutex<Vec<Arc<str>>>,
+    }
+
+    impl QueueReader for Arc<OneChat> {
+        fn lease(&self) -> Duration {
+            4 * SECOND
+        }
+
+        async fn claim(&self, _: &[PartitionClaim], _: bool) -> Result<HeldPartitions, QueueError> {
+            if self.claims.fetch_add(1, Ordering::Relaxed) >= self.valid_claims {
+                return Err(QueueError::partitions("7"));
+            }
+            Ok(HeldPartitions::new(vec![PartitionClaim::new(0, 1)], 1))
+        }
+
+        async fn release(&self, _: &[PartitionClaim]) -> Result<(), QueueError> {
+            Ok(())
+        }
+
+        async fn take(&self, wanted: &[WantedEntries]) -> Result<Vec<TakenEntries>, QueueError> {
+            let is_first = wanted[0].after.is_none();
+            let ids: &[_] = if is_first { &["1", "2", "3"] } else { &[] };
+            Ok(vec![TakenEntries::Read {
+                entries: ids.iter().map(|&id| TakenEntry::new(id, "0:7")).collect(),
+                is_end: true,
+            }])
+        }
+
+        async fn record(&self, records: &[EntryRecord]) -> Result<Vec<RecordResult>, QueueError> {
+            let result = |record: &EntryRecord| match record.kind {
+                RecordKind::Begin { .. } => {
+                    let update = format!(r#"{{"update_id":{},"message":{{}}}}"#, record.id);
+                    let update = RawUpdate::from_bytes(update.into());
+                    let update = update.map(|update| (None, update));
+                    RecordResult::Begun(BegunEntry::new(1, update.map_err(Failure::permanent)))
+                }
+                RecordKind::ReadAhead => RecordResult::Gone,
+                RecordKind::Settle => {
+                    self.settled.lock().unwrap().push(Arc::clone(&record.id));
+                    RecordResult::Recorded
+                }
+                _ => RecordResult::Recorded,
+            };
+            Ok(records.iter().map(result).collect())
+        }
+
+        async fn wait(&self) -> Option<u16> {
+            if self.is_busy { None } else { pending().await }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d10_a_worker_that_an_error_ends_waits_for_its_handlers_and_records_them() {
+        let queue = Arc::new(OneChat {
+            valid_claims: 1,
+            ..OneChat::default()
+        });
+        let service = service_fn(|_: Request<RawUpdate>| async {
+            sleep(5 * SECOND).await;
+            Ok::<_, Infallible>(Response::new(ReplyBody::default()))
+        });
+        let opened = Arc::clone(&queue);
+        let worker = Worker::new(move || Arc::clone(&opened), client());
+        let error = worker.run(service).await.unwrap_err();
+        assert!(error.is_partitions(), "{error}");
+        let settled = queue.settled.lock().unwrap();
+        let settled: Vec<_> = settled.iter().map(|id| &**id).collect();
+        assert_eq!(settled, ["1"], "its handler ran when the error came");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d19_a_worker_that_shuts_down_waits_for_handlers_that_were_left_running() {
+        for (limit, all_end) in [(60, true), (4, false)] {
+            let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let counts = (Arc::clone(&begun), Arc::clone(&ended));
+            let handler = service_fn(move |_: Request<RawUpdate>| {
+                let (begun, ended) = counts.clone();
+                async move {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    sleep(20 * SECOND).await;
+                    ended.fetch_add(1, Ordering::Relaxed);
+                    Ok::<_, Infallible>(Response::new(ReplyBody::default()))
+                }
+            });
+            let timed = HandlerTimeoutLayer::new(SECOND).leave_running();
+            let queue = || OneChat {
+                valid_claims: usize::MAX,
+                ..OneChat::default()
+            };
+            let worker = Worker::new(move || Arc::new(queue()), client())
+                .max_attempts(1)
+                .shutdown_timeout(limit * SECOND);
+            let shutdown = sleep(SECOND / 2);
+            let running = worker.run_until(timed.layer(handler), shutdown);
+            running.await.unwrap();
+            assert_eq!(begun.load(Ordering::Relaxed), 1);
+            assert_eq!(ended.load(Ordering::Relaxed) == 1, all_end);
+        }
+    }
+
+    #[tokio::test]
+    async fn d8_an_engine_that_reports_additions_without_a_pause_holds_up_no_chat() {
+        let (sent, mut handled) = unbounded_channel();
+        let service = service_fn(move |request: Request<RawUpdate>| {
+            sent.send(request.body().update_id()).unwrap();
+            ready(Ok::<_, Infallible>(Response::new(ReplyBody::default())))
+        });
+        let queue = || OneChat {
+            valid_claims: usize::MAX,
+            is_busy: true,
+            ..OneChat::default()
+        };
+        let worker = Worker::new(move || Arc::new(queue()), client());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = worker.run_until(service, async { drop(stopped.await) });
+        let running = tokio::spawn(running);
+        for update_id in 1..=3 {
+            let next = timeout(20 * SECOND, handled.recv()).await;
+            assert_eq!(next, Ok(Some(update_id)));
+        }
+        drop(stop);
+        running.await.unwrap().unwrap();
+    }
+
     /// A chat's earlier updates may be left to the next worker already.
     #[tokio::test]
     async fn d8_updates_that_arrive_when_their_partition_is_being_left_do_not_begin() {
-        let client = Client::from_service(service_fn(|_: ApiRequest| {
-            pending::<Result<crate::client::ApiResponse, BoxError>>()
-        }));
+        let client = client();
         let service = service_fn(|_: Request<RawUpdate>| {
             ready(Ok::<_, Infallible>(Response::new(ReplyBody::default())))
         });
