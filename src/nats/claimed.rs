@@ -129,6 +129,7 @@ impl Inbox {
         };
         let (delivery, sequence) = (info.consumer_sequence, info.stream_sequence);
         let is_redelivered = info.delivered > 1;
+        let stored_at = info.published;
         let mut state = self.state();
         if state.condition != InboxCondition::Complete {
             return;
@@ -144,7 +145,12 @@ impl Inbox {
         }
         state.received += 1;
         let is_inherited = state.received <= self.inherited;
-        let message = Arc::new(ReceivedMessage::new(sequence, is_inherited, message));
+        let message = Arc::new(ReceivedMessage::new(
+            sequence,
+            stored_at,
+            is_inherited,
+            message,
+        ));
         let id = Arc::clone(&message.id);
         state.unsettled.insert(id, Arc::clone(&message));
         state.unread.push_back(message);

@@ -127,7 +127,12 @@ impl NatsQueue {
         // A header is one line.
         headers.insert(FAILURE_HEADER, failure.replace(['\r', '\n'], " "));
         let payload = message.message.payload.clone();
-        let buried = self.publish(self.dead_subject(), Some(&message.id), headers, payload);
+        let buried = self.publish(
+            self.dead_subject(),
+            Some(&message.stored_id),
+            headers,
+            payload,
+        );
         buried.await.map(drop).map_err(failed)
     }
 

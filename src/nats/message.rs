@@ -1,6 +1,6 @@
 //! A message that a worker has: an entry of the queue.
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
 use async_nats::jetstream::Message;
 use tokio::sync::Mutex;
@@ -15,6 +15,8 @@ pub(super) struct ReceivedMessage {
     /// Its number in the stream, as the id of the entry.
     pub(super) id: Arc<str>,
     pub(super) sequence: u64,
+    /// Its number with the time at which it was stored: a stream that was made anew begins its numbers at 1.
+    pub(super) stored_id: String,
     pub(super) message: Message,
     /// Another worker may have begun it.
     pub(super) is_inherited: bool,
@@ -33,7 +35,12 @@ pub(super) struct CountedAttempts {
 }
 
 impl ReceivedMessage {
-    pub(super) fn new(sequence: u64, is_inherited: bool, message: Message) -> Self {
+    pub(super) fn new(
+        sequence: u64,
+        stored_at: impl Debug,
+        is_inherited: bool,
+        message: Message,
+    ) -> Self {
         let attempts = CountedAttempts {
             count: (!is_inherited).then_some(0),
             is_stored: is_inherited,
@@ -42,6 +49,7 @@ impl ReceivedMessage {
         Self {
             id: sequence.to_string().into(),
             sequence,
+            stored_id: format!("{sequence} of {stored_at:?}"),
             message,
             is_inherited,
             attempts: Mutex::new(attempts),

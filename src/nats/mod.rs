@@ -14,6 +14,15 @@
 //! | done | an acknowledgement, with which a work queue deletes the message |
 //! | dead letters | a stream of their own, and the message's termination |
 //!
+//! NATS 2.11 can pin a consumer to one client (`priority_policy: pinned_client`), which isn't used here: async-nats 0.50
+//! doesn't send the pin's id with its requests, and an acknowledgement carries none, so that those of a worker that lost its
+//! pin would still count. The one consumer for each subject that a work queue allows is exclusive too, on older servers as
+//! well, and once it is deleted, its acknowledgements have no effect.
+//!
+//! A stream that exists under the queue's name gets the queue's limits and its window for duplicates. One with another
+//! retention, discard policy or other subjects is refused: see
+//! [`QueueError::is_settings`](crate::queue::QueueError::is_settings).
+//!
 //! The pauses between attempts are the worker's own: a message that JetStream delivered again later would be behind
 //! its chat's next ones.
 //!

@@ -44,15 +44,8 @@ impl NatsQueue {
             Ok(Err(error)) => return Err(failed(error)),
             Err(error) => return Err(failed(error)),
         };
-        if found.subjects.len() != config.subjects.len() {
-            return Err(QueueError::partitions(found.subjects.len().to_string()));
-        }
-        let changed = Config {
-            num_replicas: config.num_replicas,
-            max_messages: config.max_messages,
-            max_messages_per_subject: config.max_messages_per_subject,
-            ..found.clone()
-        };
+        check(&found, &config)?;
+        let changed = changed(&found, &config);
         if changed != found {
             let updated = self.context.update_stream(changed).await;
             updated.map_err(failed)?;
@@ -137,6 +130,52 @@ impl NatsQueue {
     }
 }
 
+/// Refuses a stream, made by another program perhaps, whose messages would be lost or delivered again. The server can't
+/// change these settings, or only with what the stream has.
+fn check(found: &Config, wanted: &Config) -> Result<(), QueueError> {
+    if found.subjects.len() != wanted.subjects.len() {
+        return Err(QueueError::partitions(found.subjects.len().to_string()));
+    }
+    let name = &wanted.name;
+    let other = |setting, value: &dyn std::fmt::Debug| {
+        let what = format!("{setting} of the stream {name} is {value:?}");
+        Err(QueueError::settings(what))
+    };
+    let has = |subject| found.subjects.contains(subject);
+    if !wanted.subjects.iter().all(has) {
+        return other("subjects", &found.subjects);
+    }
+    if found.retention != wanted.retention {
+        return other("retention", &found.retention);
+    }
+    if found.discard != wanted.discard {
+        return other("discard", &found.discard);
+    }
+    if found.discard_new_per_subject != wanted.discard_new_per_subject {
+        return other("discard_new_per_subject", &found.discard_new_per_subject);
+    }
+    Ok(())
+}
+
+/// The stream with the settings that a queue needs, and its others as they are.
+fn changed(found: &Config, wanted: &Config) -> Config {
+    let window = wanted.duplicate_window;
+    Config {
+        num_replicas: wanted.num_replicas,
+        max_messages: wanted.max_messages,
+        max_messages_per_subject: wanted.max_messages_per_subject,
+        max_age: wanted.max_age,
+        allow_direct: wanted.allow_direct,
+        duplicate_window: if window.is_zero() {
+            // The server's default.
+            found.duplicate_window
+        } else {
+            window
+        },
+        ..found.clone()
+    }
+}
+
 /// JetStream counts in signed numbers.
 fn limit(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -146,5 +185,88 @@ fn is_not_found(error: &GetStreamError) -> bool {
     match error.kind() {
         GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn wanted() -> Config {
+        Config {
+            name: "bot_updates".into(),
+            subjects: vec!["bot.queue.updates.0".into(), "bot.queue.updates.1".into()],
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            discard_new_per_subject: true,
+            max_messages_per_subject: 9,
+            duplicate_window: LIFE,
+            allow_direct: true,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn d34_a_stream_whose_messages_would_be_lost_or_delivered_again_is_refused() {
+        assert!(check(&wanted(), &wanted()).is_ok());
+        let all = |change: fn(&mut Config)| {
+            let mut found = wanted();
+            change(&mut found);
+            check(&found, &wanted()).unwrap_err()
+        };
+        let fewer = all(|found| drop(found.subjects.pop()));
+        assert!(fewer.is_partitions(), "{fewer}");
+        for (error, what) in [
+            (
+                all(|found| found.retention = RetentionPolicy::Limits),
+                "retention of the stream bot_updates is Limits",
+            ),
+            (
+                all(|found| found.retention = RetentionPolicy::Interest),
+                "retention of the stream bot_updates is Interest",
+            ),
+            (
+                all(|found| found.discard = DiscardPolicy::Old),
+                "discard of the stream bot_updates is Old",
+            ),
+            (
+                all(|found| found.discard_new_per_subject = false),
+                "discard_new_per_subject of the stream bot_updates is false",
+            ),
+            (
+                all(|found| found.subjects[0] = "other".into()),
+                r#"subjects of the stream bot_updates is ["other", "bot.queue.updates.1"]"#,
+            ),
+        ] {
+            assert!(error.is_settings(), "{error}");
+            let text = format!("the queue of updates exists with other settings: {what}");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn d34_the_settings_that_can_change_are_changed_and_others_stay() {
+        let minute = Duration::from_secs(60);
+        let found = Config {
+            duplicate_window: 2 * minute,
+            max_age: minute,
+            max_messages_per_subject: -1,
+            allow_direct: false,
+            max_bytes: 1 << 30,
+            ..wanted()
+        };
+        let expected = Config {
+            max_bytes: 1 << 30,
+            ..wanted()
+        };
+        assert_eq!(changed(&found, &wanted()), expected);
+        let without_window = Config {
+            duplicate_window: Duration::ZERO,
+            ..wanted()
+        };
+        let window = changed(&found, &without_window).duplicate_window;
+        assert_eq!(window, 2 * minute, "the server's default");
     }
 }

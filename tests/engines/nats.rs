@@ -1,15 +1,21 @@
 //! The queue over a node of NATS of the test's own.
 
+use std::{future::ready, sync::Arc, time::Duration};
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use tower_telegram::{
     Client,
     nats::NatsQueue,
     queue::{QueuedDeadLetter, Worker},
+    webhook::Failure,
 };
 
 use crate::{
     engine::{Engine, LEASE, Options},
     node::{self, Node},
     process::Folder,
+    queue::{AttemptLog, message, until_count},
+    support::{fill, start_worker},
 };
 
 pub(crate) struct Nats {
@@ -57,5 +63,73 @@ impl Engine for Nats {
     async fn dead_letters(&self) -> Vec<QueuedDeadLetter> {
         let letters = self.queue().await.dead_letters(None, 100).await;
         letters.expect("nats runs")
+    }
+}
+
+/// The stream of updates, made by another program.
+fn updates_stream(retention: RetentionPolicy) -> Config {
+    Config {
+        name: "bot_updates".into(),
+        subjects: vec!["bot.queue.updates.0".into()],
+        retention,
+        discard: DiscardPolicy::New,
+        discard_new_per_subject: true,
+        max_messages_per_subject: 1,
+        duplicate_window: Duration::from_secs(1),
+        ..Config::default()
+    }
+}
+
+#[tokio::test]
+async fn d34_a_stream_that_exists_is_refused_or_gets_the_settings_of_a_queue() {
+    let options = Options {
+        partitions: 1,
+        ..Options::default()
+    };
+    let engine = Nats::start(options).await;
+    let context = node::connect(std::slice::from_ref(&engine.node.url)).await;
+    let made = context.create_stream(updates_stream(RetentionPolicy::Limits));
+    made.await.expect("nats runs");
+    let error = engine
+        .queue()
+        .await
+        .status()
+        .await
+        .expect_err("it loses updates");
+    assert!(error.is_settings(), "{error}");
+    context
+        .delete_stream("bot_updates")
+        .await
+        .expect("it exists");
+
+    let made = context.create_stream(updates_stream(RetentionPolicy::WorkQueue));
+    made.await.expect("nats runs");
+    engine.queue().await.status().await.expect("it is changed");
+    let stream = context.get_stream("bot_updates").await.expect("it exists");
+    let window = stream.cached_info().config.duplicate_window;
+    assert_eq!(window, Duration::from_secs(24 * 60 * 60));
+}
+
+#[tokio::test]
+async fn d34_the_numbers_of_a_new_stream_hide_no_dead_letter() {
+    let options = Options {
+        partitions: 1,
+        ..Options::default()
+    };
+    let engine = Arc::new(Nats::start(options).await);
+    for letters in 1..=2 {
+        let log = AttemptLog::default();
+        let number = i64::try_from(letters).expect("small");
+        fill(&engine.writer().await, [message(number, 7)]).await;
+        let worker = start_worker(&engine, &log, |_, _| {
+            ready(Err(Failure::permanent("no such order").into()))
+        });
+        until_count(letters, || async { engine.dead_letters().await.len() }).await;
+        worker.stop().await;
+        // As to change the number of partitions.
+        let context = node::connect(std::slice::from_ref(&engine.node.url)).await;
+        for stream in ["bot_updates", "bot_attempts"] {
+            context.delete_stream(stream).await.expect("it exists");
+        }
     }
 }
