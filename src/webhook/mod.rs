@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! http::Request<B>
-//!   │ SecretTokenLayer      header, constant time            401, the body is never read
 //!   │ SourceIpLayer         optional: Telegram's networks    403, the body is never read
+//!   │ SecretTokenLayer      header, constant time            401, the body is never read
 //!   │ UpdateLayer           POST, JSON, size, read deadline  405 · 415 · 413 · 408 · 400
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came

@@ -96,10 +96,10 @@ impl TraceUpdatesLayer {
         self
     }
 
-    /// For a service that passes updates on, such as
-    /// [`UpdateQueue::service`](crate::redis::UpdateQueue::service): the span is one of kind `producer`, named
-    /// `send` in place of `process`. [`Webhook::queue`](super::Webhook::queue) does it by itself.
-    #[cfg_attr(not(feature = "redis"), allow(rustdoc::broken_intra_doc_links))]
+    /// For a service that passes updates on, such as [`Enqueue`](crate::queue::Enqueue), with which a queue over Redis,
+    /// NATS or an engine of your own takes them: the span is one of kind `producer`, named `send` in place of `process`.
+    /// [`Webhook::queue`](super::Webhook::queue) does it by itself.
+    #[cfg_attr(not(feature = "queue"), allow(rustdoc::broken_intra_doc_links))]
     pub fn producer(self) -> Self {
         self.hook(|hooks| hooks.is_producer = true)
     }
