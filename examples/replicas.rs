@@ -30,7 +30,7 @@ use tower_telegram::{
     Client,
     client::{RateLimitLayer, RetryLayer},
     methods::SendMessage,
-    redis::{RedisLimits, RedisLocks, RedisSessions, RedisStore},
+    redis::{RedisLimits, RedisLocks, RedisSessions, RedisStore, WakeUps},
     router::{
         NewMessage, Router,
         session::{Session, SessionLayer},
@@ -56,8 +56,9 @@ async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().init();
     let settings = WebhookEnv::from_env()?;
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1".to_owned());
-    let redis = connect(&url).await;
-    let redis = redis.map_err(|error| format!("can't connect to REDIS_URL: {error}"))?;
+    let connected = connect(&url).await;
+    let (redis, wake_ups) =
+        connected.map_err(|error| format!("can't connect to REDIS_URL: {error}"))?;
 
     let client = Client::builder_from_env()?
         .layer(RetryLayer::new())
@@ -71,7 +72,8 @@ async fn main() -> Result<(), BoxError> {
     // the claim's end.
     let delivery = DeliveryLayer::with_store(RedisStore::new(redis.clone(), BOT));
     // Telegram sends two updates of a chat to two replicas if it likes.
-    let sequence = SequenceLayer::new().with_lock(RedisLocks::new(redis, BOT));
+    let locks = RedisLocks::new(redis, BOT).wake_ups(&wake_ups);
+    let sequence = SequenceLayer::new().with_lock(locks);
     let webhook = Webhook::new(settings.secret())
         .delivery(delivery)
         .sequence(sequence)
@@ -91,9 +93,12 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A connection that is made anew whenever it breaks.
-async fn connect(url: &str) -> redis::RedisResult<ConnectionManager> {
-    ConnectionManager::new(redis::Client::open(url)?).await
+/// A connection that is made anew whenever it breaks, and a second one on which Redis says that a chat's turn is over,
+/// so that no replica has to ask at intervals.
+async fn connect(url: &str) -> redis::RedisResult<(ConnectionManager, WakeUps)> {
+    let redis = redis::Client::open(url)?;
+    let connection = ConnectionManager::new(redis.clone()).await?;
+    Ok((connection, WakeUps::new(redis)))
 }
 
 /// How many messages a chat has sent, to whichever replica.
