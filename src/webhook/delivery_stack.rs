@@ -96,7 +96,7 @@ mod with_tokio {
         }
     }
 
-    /// The handle of a stack's deliveries, or of what goes on after responses without a `DeliveryLayer`.
+    /// The handle of a stack's deliveries. Without a `DeliveryLayer` it has only the work that goes on after responses.
     pub(in crate::webhook) fn handle_of<S>(stack: &DeliveryStack<S>) -> DeliveryHandle {
         let deduplicated = match stack {
             Either::Left(with_deadline) => with_deadline.get_ref(),

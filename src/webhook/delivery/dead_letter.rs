@@ -14,7 +14,8 @@ pub struct DeadLetter {
     pub update: RawUpdate,
     /// The failure of the last attempt.
     pub failure: Failure,
-    /// How many attempts it had.
+    /// How many attempts it had. 0 for an update that was [acknowledged early](crate::webhook::deadline) and then deferred
+    /// each time.
     pub attempts: u32,
 }
 

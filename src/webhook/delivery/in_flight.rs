@@ -42,7 +42,7 @@ pub(super) struct InFlight {
     is_cancelled: AtomicBool,
     /// Notified when the running updates are cancelled.
     cancel: Arc<Notify>,
-    /// What goes on after the responses.
+    /// The work that goes on after responses.
     pub(super) detached: Arc<DetachedWork>,
 }
 

@@ -72,6 +72,9 @@ impl DeliveryLayer {
     /// again, and the hook is called again, with the same failure. If the process was restarted in between, or another
     /// replica has the update now, that failure is that the previous attempt did not finish.
     ///
+    /// An update that was [acknowledged early](crate::webhook::deadline) is abandoned too after ten minutes, or when a
+    /// shutdown leaves no time for its next attempt or cancels its handler. If the hook fails then, it isn't called again.
+    ///
     /// ```
     /// use tower_telegram::webhook::delivery::DeliveryLayer;
     ///
