@@ -198,7 +198,7 @@ impl IntoResponse for Rejection {
     /// [`ParseLayer`]: crate::webhook::ParseLayer
     fn into_response(self) -> Response {
         let can_never_be_read = matches!(self, Self::Unreadable(_));
-        self.log(None);
+        self.log(None, None);
         let mut response: Response = Self::into_response(self);
         if can_never_be_read {
             *response.status_mut() = StatusCode::OK;

@@ -46,7 +46,7 @@ impl ReadyCheck {
 
     /// The webhook is set as it should be.
     pub(super) fn webhook(handle: HealthHandle) -> Self {
-        Self::of_report(move || {
+        Self::of_report("webhook", move || {
             if handle.is_ready() {
                 return Ok(());
             }
@@ -61,7 +61,7 @@ impl ReadyCheck {
 
     /// No more than so many updates wait at Telegram.
     pub(super) fn pending(handle: HealthHandle, max: i64) -> Self {
-        Self::of_report(move || match handle.latest().health {
+        Self::of_report("pending", move || match handle.latest().health {
             Some(health) if health.pending > max => {
                 Err(format!("{} updates wait, over {max}", health.pending))
             }
@@ -70,9 +70,12 @@ impl ReadyCheck {
         })
     }
 
-    fn of_report(check: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+    fn of_report(
+        name: &str,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            name: "webhook".into(),
+            name: name.into(),
             run: Arc::new(move || Box::pin(ready(check()))),
         }
     }

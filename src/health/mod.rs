@@ -5,7 +5,7 @@
 //! 2. [`Readyz`] responds with 200 while the process should get requests, and 503 with the reasons otherwise:
 //!    before [`ReadyHandle::started`], after [`ReadyHandle::drain`], and while a check fails. An orchestrator sends
 //!    no requests there, and doesn't restart it.
-//! 3. Checks are run for each probe, beside one another, each for at most [a second by
+//! 3. Checks are run for each probe, beside one another, each for at most [800 ms by
 //!    default](Readyz::timeout). Those of the webhook ask what `WebhookHealth` found last, and no server.
 //! 4. The body is one line a reason, for people: `starting`, `draining`, `store: connection refused`. Serve both
 //!    where only the orchestrator reaches them: an error may say where a database is.

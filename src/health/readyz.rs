@@ -36,7 +36,7 @@ impl Readyz {
         Self {
             handle: ReadyHandle::new(),
             checks: Vec::new(),
-            timeout: Duration::from_secs(1),
+            timeout: Duration::from_millis(800),
         }
     }
 
@@ -46,13 +46,13 @@ impl Readyz {
     }
 
     /// Not ready while the webhook isn't set as wanted, and before `WebhookHealth` has looked at it. Delivery that
-    /// goes wrong doesn't count: see [`HealthHandle::is_ready`].
+    /// goes wrong doesn't count: see [`HealthHandle::is_ready`]. Its line begins with `webhook`.
     pub fn webhook(self, handle: HealthHandle) -> Self {
         self.with(ReadyCheck::webhook(handle))
     }
 
-    /// Not ready while more than `max` updates wait at Telegram, and before `WebhookHealth` has looked. The
-    /// [module](super) says when that helps.
+    /// Not ready while more than `max` updates wait at Telegram, and before `WebhookHealth` has looked. Its line begins with
+    /// `pending`. The [module](super) says when that helps.
     pub fn max_pending(self, handle: HealthHandle, max: i64) -> Self {
         self.with(ReadyCheck::pending(handle, max))
     }
@@ -70,8 +70,8 @@ impl Readyz {
         self.with(ReadyCheck::new(name, check))
     }
 
-    /// How long each check may take. Default: 1 s, which is also how long Kubernetes waits for a probe by
-    /// default; a limit beneath the orchestrator's lets the response name the slow check.
+    /// How long each check may take. Default: 800 ms. The limit should be below the time that the orchestrator waits for a
+    /// probe, which is a second for Kubernetes by default, so that the response can still name the slow check.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     IntoReply,
     types::{AllowedUpdates, Update, UpdateType},
-    webhook::{HandlerOutput, outcome::is_overloaded},
+    webhook::{HandlerOutput, outcome::deferral_reason},
 };
 
 /// Routes updates to handlers. See the [module](super).
@@ -384,7 +384,7 @@ impl<S: Send + Sync + 'static> Router<S> {
                 async move {
                     match handling.await {
                         // The hook's reply would end an update that hasn't been handled.
-                        Err(error) if is_overloaded(&*error) => Err(error),
+                        Err(error) if deferral_reason(&*error).is_some() => Err(error),
                         Err(error) => reply(hook(failed(error)).await),
                         done => done,
                     }

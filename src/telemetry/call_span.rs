@@ -67,3 +67,12 @@ pub(crate) fn sent_to(extensions: &Extensions, host: &str, url_template: impl Fn
         notes.span.record("url.template", &*url_template());
     }
 }
+
+/// The `error.type` of a call that is dropped before it has ended.
+pub(crate) fn unfinished() -> &'static str {
+    if std::thread::panicking() {
+        "panic"
+    } else {
+        "cancelled"
+    }
+}

@@ -14,6 +14,7 @@ pub(crate) type LabelValue = Cow<'static, str>;
 /// them.
 // A name of this crate's is borrowed, which a `&str` wouldn't tell.
 #[allow(clippy::ptr_arg)]
+#[cfg_attr(not(any(feature = "metrics", feature = "tokio")), allow(dead_code))]
 #[inline]
 pub(crate) fn method_label(method: &Cow<'static, str>) -> LabelValue {
     match method {
@@ -23,6 +24,7 @@ pub(crate) fn method_label(method: &Cow<'static, str>) -> LabelValue {
 }
 
 /// The label for a status, empty where there was no response.
+#[cfg_attr(not(any(feature = "metrics", feature = "tokio")), allow(dead_code))]
 #[inline]
 pub(crate) fn status_label(status: Option<StatusCode>) -> LabelValue {
     match status {
@@ -100,6 +102,11 @@ mod recording {
             pairs
                 .map(|(name, value)| Label::new(*name, value))
                 .collect()
+        }
+
+        /// Begins a counter's series with 0, so that an exporter shows it before the first increment.
+        pub(crate) fn begin(&self, values: [LabelValue; N]) {
+            metrics::counter!(self.name, self.labels(values)).increment(0);
         }
 
         /// Adds one to a counter.

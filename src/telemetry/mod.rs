@@ -3,14 +3,16 @@
 //! - [`names`] is the one list of metrics and of the fields of spans. The page `guide::observability` is
 //!   checked against it.
 //! - [`metric`] counts and measures with the feature `metrics`, and does nothing without it.
+//! - [`hook`] calls the hooks of the trace layers, and [`request_timer`] measures requests to the Bot API.
 //! - [`update_span`] and [`call_span`] are extensions of an update's request and of a call, with which inner
 //!   layers add to the spans.
 
 pub(crate) mod call_span;
+pub(crate) mod hook;
 pub(crate) mod metric;
 pub(crate) mod names;
 #[cfg(all(test, not(shuttle)))]
 mod page;
-pub(crate) mod timer;
+pub(crate) mod request_timer;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) mod update_span;

@@ -51,13 +51,13 @@ metrics! {
     DELIVERY_LAG = Histogram Seconds "telegram.update.lag" [TYPE]
         "How old an update was when its attempt began, by its own date, in whole seconds.";
     IN_FLIGHT = Gauge Count "telegram.updates.in_flight" []
-        "Updates that are being handled in this process.";
+        "Attempts at updates that run in this process, those included that wait for their turn in their chat.";
     JOINED = Counter Count "telegram.updates.joined" [TYPE]
         "Requests that joined the running handler of the same update.";
     REDELIVERED = Counter Count "telegram.updates.redelivered" [TYPE]
         "Updates that were delivered again after they had been handled, and weren't handled again.";
     DEFERRED = Counter Count "telegram.updates.deferred" [REASON]
-        "Updates that a layer had no room, lock, store or time for; Telegram sends them again.";
+        "Updates that a layer had no room, lock, store or time for, or that the handler deferred; they are sent again.";
     DEAD_LETTERS = Counter Count "telegram.updates.abandoned" [TYPE]
         "Updates that were abandoned: after the last attempt, or because a repeat can't help.";
     CLAIMS_LOST = Counter Count "telegram.updates.claims_lost" []
@@ -67,7 +67,7 @@ metrics! {
     TURN_WAIT = Histogram Seconds "telegram.update.turn_wait" []
         "How long updates waited for their turn in their chat, of those that had to wait.";
     REQUEST_DURATION = Histogram Seconds "http.client.request.duration" [METHOD, STATUS, ERROR]
-        "How long a request to the Bot API took, each attempt by itself.";
+        "How long a request to the Bot API took, each attempt by itself, those that were dropped included.";
     RETRIES = Counter Count "telegram.client.retries" [METHOD, STATUS]
         "Calls that were repeated, by the status that they were repeated for.";
     LIMIT_WAIT = Histogram Seconds "telegram.client.limit_wait" [METHOD]
@@ -123,8 +123,8 @@ fields! { UPDATE_FIELDS, UPDATE_SPAN,
     "telegram.user.id" "the user, if asked for";
     "telegram.reply.method" "the method that the handler replied with";
     "telegram.link.traceparent" "the W3C trace context in which it was put into the queue";
-    "error.type" "`error`, `panic`, a status, or the reason of a deferral";
-    "error.message" "the failure with its causes";
+    "error.type" "`error`, `panic`, the number of a status such as `502`, or the reason of a deferral";
+    "error.message" "the failure or the reason of the deferral, with its causes";
 }
 
 fields! { CALL_FIELDS, CALL_SPAN,
@@ -138,7 +138,7 @@ fields! { CALL_FIELDS, CALL_SPAN,
     "http.request.resend_count" "how often the call was repeated, if it was";
     "telegram.call.limit_wait" "seconds that it waited under the limits on calls, if it did";
     "telegram.chat.id" "the chat, if asked for";
-    "error.type" "the kind of the error";
+    "error.type" "the kind of the error, `cancelled` for a call that was dropped, or `panic`";
     "error.message" "the error with its causes";
 }
 

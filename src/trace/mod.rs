@@ -10,18 +10,24 @@
 //! The page [`guide::observability`](crate::guide::observability) lists each span, field, event and metric, and
 //! says which targets of other crates write the bot's token into a log.
 
-#[cfg(feature = "metrics")]
-use crate::telemetry::names;
 #[doc(inline)]
 pub use crate::{
     client::trace::TraceCallsLayer,
     webhook::trace::{TraceUpdatesLayer, UpdateOutcome},
 };
+#[cfg(feature = "metrics")]
+use crate::{
+    telemetry::{metric::MetricInfo, names},
+    types::UpdateType,
+    webhook::{Rejection, failure::DeferralReason},
+};
 
-/// Gives the installed recorder of the facade `metrics` the units and descriptions of all metrics of this crate.
+/// Gives the installed recorder of the facade `metrics` the units and descriptions of all metrics of this crate, and begins
+/// the counters for alerts with 0: abandoned updates by type, deferrals by reason, and lost claims.
 ///
 /// Call it once, after the recorder is installed and before the first update. Metrics are recorded without it too;
-/// then an exporter has no help texts.
+/// then an exporter has no help texts, and Prometheus' `increase` misses the first increment of a counter, whose series
+/// begins with it.
 ///
 /// ```
 /// // After an exporter has been installed, such as that of `metrics-exporter-prometheus`:
@@ -29,5 +35,13 @@ pub use crate::{
 /// ```
 #[cfg(feature = "metrics")]
 pub fn describe_metrics() {
-    names::all_metrics().for_each(crate::telemetry::metric::MetricInfo::describe);
+    names::all_metrics().for_each(MetricInfo::describe);
+    for update_type in UpdateType::ALL.into_iter().chain([UpdateType::Unknown]) {
+        names::DEAD_LETTERS.begin([update_type.as_str().into()]);
+    }
+    let reasons = Rejection::DEFERRALS.iter().map(Rejection::name);
+    for reason in reasons.chain(DeferralReason::ALL.map(DeferralReason::name)) {
+        names::DEFERRED.begin([reason.into()]);
+    }
+    names::CLAIMS_LOST.begin([]);
 }

@@ -1,10 +1,10 @@
 //! Why an update wasn't handled.
 
-use std::{any::Any, error, fmt, sync::Arc, time::Duration};
+use std::{any::Any, borrow::Cow, error, fmt, sync::Arc, time::Duration};
 
 use crate::client::ErrorChain;
 
-/// Why an update wasn't handled. It is in the extensions of the 500 after which Telegram sends the update again,
+/// Why an update wasn't handled. It is in the extensions of the 500 or 503 after which Telegram sends the update again,
 /// and in a `DeadLetter`.
 ///
 /// A handler can return a permanent one as its error, where another attempt can't help:
@@ -28,8 +28,42 @@ pub struct Failure {
 #[derive(Clone, Copy, Default)]
 struct NextAttempt {
     is_permanent: bool,
-    is_deferral: bool,
+    /// `None` if it isn't a deferral.
+    deferral: Option<DeferralReason>,
     retry_after: Option<Duration>,
+}
+
+/// The reason of a deferral below the webhook's own layers, in spans and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeferralReason {
+    /// The handler, or a service of another crate, deferred it.
+    Handler,
+    /// tower's `LoadShed` had no room for it.
+    Overloaded,
+    /// The store of sessions can't be reached.
+    SessionStore,
+    /// Another update has changed the session meanwhile.
+    SessionConflict,
+}
+
+impl DeferralReason {
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Handler,
+        Self::Overloaded,
+        Self::SessionStore,
+        Self::SessionConflict,
+    ];
+
+    /// The word in spans and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Overloaded => "overloaded",
+            Self::SessionStore => "session_store_unavailable",
+            Self::SessionConflict => "session_conflict",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -69,8 +103,16 @@ impl Failure {
     /// # let _ = handler;
     /// ```
     pub fn deferral(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self::deferral_for(DeferralReason::Handler, error)
+    }
+
+    /// A [`deferral`](Self::deferral) with this reason in spans and metrics.
+    pub(crate) fn deferral_for(
+        reason: DeferralReason,
+        error: impl Into<Box<dyn error::Error + Send + Sync>>,
+    ) -> Self {
         let next = NextAttempt {
-            is_deferral: true,
+            deferral: Some(reason),
             ..<_>::default()
         };
         Self::of_error(error.into(), next)
@@ -78,7 +120,11 @@ impl Failure {
 
     /// Whether it only defers the update: see [`deferral`](Self::deferral).
     pub fn is_deferral(&self) -> bool {
-        self.next.is_deferral
+        self.next.deferral.is_some()
+    }
+
+    pub(crate) fn deferral_reason(&self) -> Option<DeferralReason> {
+        self.next.deferral
     }
 
     /// An error that a repeat can't change: with a `DeliveryLayer`, polling or a queue the update is
@@ -145,14 +191,17 @@ impl Failure {
         Self::new(FailureKind::Vanished)
     }
 
-    /// The kind of failure, for spans: `error`, `panic`, `status`, `vanished`.
-    pub(crate) fn kind_name(&self) -> &'static str {
+    /// The kind of failure, for spans: the reason of a deferral, `error`, `panic`, `vanished`, or the status, such as `502`.
+    pub(crate) fn error_type(&self) -> Cow<'static, str> {
+        if let Some(reason) = self.next.deferral {
+            return reason.name().into();
+        }
         match self.kind {
-            FailureKind::Error(_) => "error",
-            FailureKind::Panic(_) => "panic",
-            FailureKind::Status(_) => "status",
+            FailureKind::Error(_) => "error".into(),
+            FailureKind::Panic(_) => "panic".into(),
+            FailureKind::Status(status) => status.as_str().to_owned().into(),
             #[cfg(feature = "tokio")]
-            FailureKind::Vanished => "vanished",
+            FailureKind::Vanished => "vanished".into(),
         }
     }
 
@@ -188,8 +237,8 @@ impl ErrorCause {
         self.next.is_permanent
     }
 
-    pub(crate) fn is_deferral(&self) -> bool {
-        self.next.is_deferral
+    pub(crate) fn deferral_reason(&self) -> Option<DeferralReason> {
+        self.next.deferral
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -219,6 +268,9 @@ impl error::Error for ErrorCause {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
+            FailureKind::Error(cause) if self.is_deferral() => {
+                write!(f, "the handler deferred the update: {}", ErrorChain(cause))
+            }
             FailureKind::Error(cause) => write!(f, "the handler failed: {}", ErrorChain(cause)),
             FailureKind::Panic(text) => write!(f, "the handler panicked: {text}"),
             FailureKind::Status(status) => write!(f, "the response was {}", status.as_u16()),

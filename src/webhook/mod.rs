@@ -70,7 +70,7 @@ mod delivery_stack;
 pub(crate) mod detached_work;
 #[cfg(feature = "tokio")]
 pub(crate) mod early_ack;
-mod failure;
+pub(crate) mod failure;
 mod handler;
 #[cfg(feature = "tokio")]
 pub mod handler_timeout;

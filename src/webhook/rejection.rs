@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
+use super::failure::{DeferralReason, Failure};
 use crate::{client::ErrorChain, telemetry::names, types::ParseError};
 
 /// Why a layer rejected a request.
@@ -66,11 +67,26 @@ pub enum Rejection {
     ShuttingDown,
     /// 503: the store failed, so whether the update was handled is unknown.
     StoreUnavailable,
+    /// 503: the handler deferred the update: see [`Failure::deferral`](super::Failure::deferral).
+    /// [`Failure`](super::Failure), in the extensions too, says why.
+    Deferred,
     /// 500: the handler's reply can't be sent.
     Reply(crate::ReplyError),
 }
 
 impl Rejection {
+    /// Those that defer an update, but for [`Deferred`](Self::Deferred), whose reason is that of its failure.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
+    pub(crate) const DEFERRALS: [Self; 7] = [
+        Self::DeadlineExceeded,
+        Self::HandledElsewhere,
+        Self::Overloaded,
+        Self::QueueTimeout,
+        Self::LockUnavailable,
+        Self::ShuttingDown,
+        Self::StoreUnavailable,
+    ];
+
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -87,7 +103,8 @@ impl Rejection {
             | Self::QueueTimeout
             | Self::LockUnavailable
             | Self::ShuttingDown
-            | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::StoreUnavailable
+            | Self::Deferred => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -115,6 +132,7 @@ impl Rejection {
             Self::LockUnavailable => "lock_unavailable",
             Self::ShuttingDown => "shutting_down",
             Self::StoreUnavailable => "store_unavailable",
+            Self::Deferred => DeferralReason::Handler.name(),
             Self::Reply(_) => "reply",
         }
     }
@@ -128,7 +146,8 @@ impl Rejection {
             | Self::QueueTimeout
             | Self::LockUnavailable
             | Self::ShuttingDown
-            | Self::StoreUnavailable => names::DEFERRED.increment([self.name().into()]),
+            | Self::StoreUnavailable
+            | Self::Deferred => names::DEFERRED.increment([self.name().into()]),
             Self::Failed | Self::Unreadable(_) | Self::Reply(_) => {}
             _ => names::REJECTED.increment([self.name().into()]),
         }
@@ -143,15 +162,21 @@ impl Rejection {
         )
     }
 
-    /// Logs the rejection, with the update's number where it is known.
-    pub(crate) fn log(&self, update_id: Option<i64>) {
-        let (status, reason) = (self.status().as_u16(), ErrorChain(self));
+    /// Logs the rejection, with the update's number where it is known. The failure behind it says more, if there is one.
+    pub(crate) fn log(&self, update_id: Option<i64>, failure: Option<&Failure>) {
+        let status = self.status().as_u16();
+        let reason = failure.map_or(ErrorChain(self), |failure| ErrorChain(failure));
         tracing::debug!(status, %reason, update_id, "request rejected");
     }
 
     /// The response: the status, no body, and this in the extensions, unless it is about the secret.
     pub fn into_response<B: Default>(self) -> Response<B> {
         self.count();
+        self.into_uncounted_response()
+    }
+
+    /// The same response, for a rejection that is counted by the reason of its failure.
+    pub(crate) fn into_uncounted_response<B: Default>(self) -> Response<B> {
         let mut response = empty_response();
         *response.status_mut() = self.status();
         if matches!(self, Self::Method) {
@@ -189,6 +214,7 @@ impl fmt::Display for Rejection {
             Self::LockUnavailable => f.write_str("sequence lock unavailable"),
             Self::ShuttingDown => f.write_str("shutting down"),
             Self::StoreUnavailable => f.write_str("delivery store unavailable"),
+            Self::Deferred => f.write_str("the handler deferred the update"),
             Self::Interrupted => f.write_str("the body broke off"),
             Self::Malformed(_) => f.write_str("not an update"),
             Self::Unreadable(_) => f.write_str("not readable as the handler's type"),

@@ -69,7 +69,7 @@ where
         state.set(State::Done);
         Poll::Ready(Ok(match why {
             Some(why) => {
-                why.log(None);
+                why.log(None, None);
                 why.into_response()
             }
             None => empty_response(),

@@ -1,7 +1,8 @@
 //! A server with TLS and a self-signed certificate.
 
 use std::{
-    convert::Infallible,
+    future::pending,
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -23,8 +24,28 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
-/// The response to a request.
+/// The response to a request. One with a [`TlsFault`] in its extensions isn't sent.
 pub(crate) type Answering = fn(&request::Parts) -> Response<String>;
+
+/// What a server does in place of a response.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "http2"), allow(dead_code))]
+pub(crate) enum TlsFault {
+    /// It never responds.
+    Hang,
+    /// The request's stream is reset.
+    Reset,
+}
+
+impl TlsFault {
+    /// A response that has this fault.
+    #[cfg_attr(not(feature = "http2"), allow(dead_code))]
+    pub(crate) fn response(self) -> Response<String> {
+        let mut response = Response::default();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -86,7 +107,12 @@ async fn serve(accepting: tokio_rustls::Accept<TcpStream>, answering: Answering)
         let (head, body) = request.into_parts();
         // The rest of a request that the client has cancelled isn't needed.
         drop(body.collect().await);
-        Ok::<_, Infallible>(answering(&head))
+        let response = answering(&head);
+        match response.extensions().get() {
+            Some(TlsFault::Hang) => pending().await,
+            Some(TlsFault::Reset) => Err(io::Error::other("on purpose")),
+            None => Ok(response),
+        }
     });
     let server = auto::Builder::new(TokioExecutor::new());
     // A client may close the connection in any way.

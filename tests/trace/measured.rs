@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -23,7 +26,7 @@ use tower_telegram::{
 };
 
 use super::support::{Answers, CHAT_NOT_FOUND, SECOND, TOO_MANY, message, until};
-use crate::support::metrics::Measured;
+use crate::support::{metrics::Measured, recorder::Recorder};
 
 #[tokio::test(start_paused = true)]
 async fn l5_attempts_are_counted_and_measured_by_type_and_outcome() {
@@ -229,13 +232,141 @@ impl DeliveryStore for Expiring {
 }
 
 #[tokio::test(start_paused = true)]
-async fn l5_claims_that_are_lost_are_counted() {
+async fn l5_a_claim_that_is_lost_is_counted_and_logged_once() {
     let measured = Measured::default();
     let _guard = metrics::set_default_local_recorder(&measured);
+    let (recorder, _recording) = Recorder::start();
     let webhook = Webhook::without_secret_token().delivery(DeliveryLayer::with_store(Expiring));
     let bot = webhook.handler(async |_: Update| tokio::time::sleep(SECOND * 12).await);
     drop(bot.into_updates().oneshot(message(1, 7)).await.unwrap());
-    assert_eq!(measured.value("telegram.updates.claims_lost"), 2.0);
+    assert_eq!(measured.value("telegram.updates.claims_lost"), 1.0);
+    let events = recorder.events();
+    let expired = events
+        .iter()
+        .filter(|event| event.message() == "delivery claim expired");
+    assert_eq!(expired.count(), 1);
+}
+
+/// The record of a failed attempt is that of the store, and the hook is called again.
+#[tokio::test(start_paused = true)]
+async fn l5_l11_an_update_is_abandoned_once_however_often_its_hook_fails() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let (recorder, _recording) = Recorder::start();
+    let calls = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&calls);
+    let delivery = DeliveryLayer::new().max_attempts(1).dead_letter(move |_| {
+        let call = count.fetch_add(1, Ordering::Relaxed);
+        async move { assert!(call >= 2, "the hook fails") }
+    });
+    let webhook = Webhook::without_secret_token().delivery(delivery);
+    let bot = webhook.handler(async |_: Update| Err::<(), _>("it fails"));
+    let bot = bot.into_updates();
+    let abandoned = || {
+        let events = recorder.events();
+        let abandoned = events
+            .iter()
+            .filter(|event| event.message() == "update abandoned");
+        let key = "telegram.updates.abandoned{telegram.update.type=\"message\"}";
+        (measured.value(key), abandoned.count())
+    };
+    for expected in [(0.0, 0), (0.0, 0), (1.0, 1), (1.0, 1)] {
+        drop(bot.clone().oneshot(message(1, 7)).await.unwrap());
+        assert_eq!(abandoned(), expected);
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+    // The failure itself is in the log from the first time on.
+    let failed = recorder.events().into_iter().filter(|event| {
+        event.message() == "attempt failed" && event.fields["error"].contains("it fails")
+    });
+    assert_eq!(failed.count(), 1, "{}", recorder.text());
+}
+
+/// A store that never says whether the update can be handled.
+struct Silent;
+
+impl DeliveryStore for Silent {
+    async fn claim(&self, _: DeliveryKey) -> Result<Claim, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn finish(&self, _: &ClaimToken, _: Option<&Reply>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn release(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_an_update_that_is_still_being_claimed_is_not_in_flight() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let webhook = Webhook::without_secret_token().delivery(DeliveryLayer::with_store(Silent));
+    let bot = webhook.without_deadline().handler(async |_: Update| ());
+    let claiming = bot.into_updates().oneshot(message(1, 7));
+    tokio::time::timeout(SECOND, claiming).await.unwrap_err();
+    assert_eq!(measured.value("telegram.updates.in_flight"), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_updates_without_deliveries_are_in_flight_until_they_end_or_are_dropped() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let bot = Webhook::without_secret_token().without_delivery();
+    let bot = bot.handler(async |update: Update| {
+        assert!(update.update_id != 3, "it panics");
+        tokio::time::sleep(SECOND * 5).await;
+    });
+    let bot = bot.into_updates();
+    let deliver = |update_id| bot.clone().oneshot(message(update_id, 7));
+    let (done, dropped, panicked) = (deliver(1), deliver(2), deliver(3));
+    let dropped = tokio::time::timeout(SECOND * 2, dropped);
+    let watched = async {
+        for expected in [2.0, 1.0, 0.0] {
+            tokio::time::sleep(SECOND).await;
+            assert_eq!(measured.value("telegram.updates.in_flight"), expected);
+            tokio::time::sleep(SECOND * 2).await;
+        }
+    };
+    let (done, dropped, panicked, ()) = tokio::join!(done, dropped, panicked, watched);
+    dropped.unwrap_err();
+    assert_eq!(done.unwrap().status().as_u16(), 200);
+    assert_eq!(panicked.unwrap().status().as_u16(), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_requests_that_are_dropped_or_panic_are_measured_too() {
+    for panics in [false, true] {
+        let measured = Measured::default();
+        let _guard = metrics::set_default_local_recorder(&measured);
+        let http = service_fn(move |_: Request<ApiBody>| async move {
+            assert!(!panics, "on purpose");
+            std::future::pending::<Result<Response<String>, Infallible>>().await
+        });
+        let client = ClientBuilder::new(http, &"123456:a-Secret_One".parse().unwrap()).build();
+        let call = client.send(DeleteMessage::new(7, 1));
+        let call = std::panic::AssertUnwindSafe(tokio::time::timeout(SECOND * 3, call));
+        let called = futures_util::FutureExt::catch_unwind(call).await;
+        let (error, took) = match called {
+            Ok(late) => {
+                late.unwrap_err();
+                ("cancelled", 3.0)
+            }
+            Err(_) => ("panic", 0.0),
+        };
+        assert_eq!(error == "panic", panics);
+        let request = format!(
+            "http.client.request.duration{{telegram.method=\"deleteMessage\",\
+             http.response.status_code=\"\",error.type=\"{error}\"}}"
+        );
+        assert_eq!(measured.get(&request), [took], "{:?}", measured.keys());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,11 +400,30 @@ async fn l5_the_backlog_at_telegram_and_the_age_of_its_last_error_are_gauges() {
     }
 }
 
+/// `increase()` over a series that begins with 1 is 0, so an alert would miss the first.
+#[test]
+fn l5_the_counters_of_alerts_begin_at_zero() {
+    let measured = Measured::default();
+    metrics::with_local_recorder(&measured, describe_metrics);
+    for key in [
+        "telegram.updates.abandoned{telegram.update.type=\"message\"}",
+        "telegram.updates.abandoned{telegram.update.type=\"callback_query\"}",
+        "telegram.updates.abandoned{telegram.update.type=\"unknown\"}",
+        "telegram.updates.claims_lost",
+        "telegram.updates.deferred{telegram.reason=\"session_store_unavailable\"}",
+        "telegram.updates.deferred{telegram.reason=\"overloaded\"}",
+        "telegram.updates.deferred{telegram.reason=\"handler\"}",
+    ] {
+        assert_eq!(measured.get(key), [0.0], "{key} in {:?}", measured.keys());
+    }
+}
+
 #[test]
 fn l5_each_metric_has_a_unit_and_a_description() {
     let measured = Measured::default();
     metrics::with_local_recorder(&measured, describe_metrics);
-    let described = measured.keys();
+    let mut described = measured.keys();
+    described.retain(|key| key.contains(" in "));
     let lag = "telegram.update.lag in seconds: How old an update was";
     assert!(
         described.iter().any(|text| text.starts_with(lag)),

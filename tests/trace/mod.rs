@@ -5,7 +5,10 @@
 // Counts are exact.
 #![allow(clippy::float_cmp)]
 
+#[cfg(feature = "metrics")]
+mod deferrals;
 mod health;
+mod hooks;
 #[cfg(feature = "metrics")]
 mod incidents;
 #[cfg(feature = "metrics")]

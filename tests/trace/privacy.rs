@@ -150,18 +150,48 @@ async fn l8_no_log_of_a_bot_over_http2_and_tls_shows_token_or_secret() {
     journal();
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    let telegram = crate::support::tls::Tls::start(&["h2"], |head| {
-        let mut response = Response::new(r#"{"ok":true,"result":true}"#.to_owned());
-        if head.uri.path().ends_with("getMe") {
-            *response.status_mut() = http::StatusCode::BAD_GATEWAY;
-        }
-        response
-    })
-    .await;
+    let telegram = crate::support::tls::Tls::start(&["h2"], faulty).await;
     let transport = HttpTransport::builder().root_certificate(telegram.pem.as_bytes());
     let transport = transport.unwrap().build().unwrap();
     run(Server::Oneshot, layered(transport, &telegram.url())).await;
-    assert_private(&log, &["h2::", "/bot{token}/getMe", "502"]);
+    let heard = [
+        "h2::",
+        "rustls::client",
+        "/bot{token}/getMe",
+        "error.type=\"timeout\"",
+        "error.type=\"transport\"",
+        "error.type=\"http\"",
+        "401 Unauthorized",
+        "429 Too Many Requests",
+    ];
+    assert_private(&log, &heard);
+}
+
+/// A Telegram over TLS whose responses go wrong in all ways, in turn, and so for the repeats of a call.
+#[cfg(feature = "http2")]
+fn faulty(_: &http::request::Parts) -> Response<String> {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::support::tls::TlsFault;
+
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let refusal = |code: u16, description: &str| {
+        let text = format!(r#"{{"ok":false,"error_code":{code},"description":"{description}"}}"#);
+        let response = Response::builder().status(code).body(text);
+        response.unwrap()
+    };
+    // As many in a row as a call has attempts.
+    match CALLS.fetch_add(1, Ordering::Relaxed) / 5 {
+        0 => TlsFault::Hang.response(),
+        1 => TlsFault::Reset.response(),
+        2 => Response::builder()
+            .status(502)
+            .body("<html>".to_owned())
+            .unwrap(),
+        3 => refusal(429, "Too Many Requests"),
+        4 => refusal(401, "Unauthorized"),
+        _ => Response::new(r#"{"ok":true,"result":true}"#.to_owned()),
+    }
 }
 
 /// The guide says so, and which target to keep off.

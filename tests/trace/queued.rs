@@ -142,6 +142,11 @@ async fn l5_depth_and_age_of_each_partition_are_gauges() {
     let label = "{messaging.destination.name=\"bot\",messaging.destination.partition.id=\"0\"}";
     let depth = format!("telegram.queue.depth{label}");
     until("it is measured", || measured.value(&depth) == 3.0).await;
+    // Those of one chat are handled one after the other.
+    until("the first is being handled", || {
+        measured.value("telegram.updates.in_flight") == 1.0
+    })
+    .await;
     let ages = measured.get(&format!("telegram.queue.age{label}"));
     assert!(
         ages.len() == 1 && (0.0..60.0).contains(&ages[0]),

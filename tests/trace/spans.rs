@@ -1,17 +1,19 @@
 //! Spans of updates by webhook and of the calls of their handlers.
 
-use std::{future::pending, time::Duration};
+use std::{convert::Infallible, future::pending, panic::AssertUnwindSafe, time::Duration};
 
-use http::StatusCode;
-use tower::{ServiceBuilder, ServiceExt as _};
+use futures_util::FutureExt as _;
+use http::{Request, Response, StatusCode};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tower_telegram::{
+    client::{ApiBody, ClientBuilder},
     handler_fn,
     methods::{DeleteMessage, SendMessage},
-    trace::TraceUpdatesLayer,
+    trace::{TraceCallsLayer, TraceUpdatesLayer},
     types::Update,
     webhook::{
-        DeadlineLayer, DeliveryLayer, Failure, HandlerTimeoutLayer, RawUpdate, SequenceLayer,
-        ServiceBuilderExt as _, Webhook,
+        BotId, DeadlineLayer, DeliveryLayer, Failure, HandlerTimeoutLayer, RawUpdate,
+        SequenceLayer, ServiceBuilderExt as _, Webhook,
     },
 };
 
@@ -115,6 +117,48 @@ async fn l2_a_call_has_its_method_server_status_repeats_and_waits() {
     );
     assert_eq!(refused.get("http.request.resend_count"), "");
     assert!(calls.iter().all(|call| call.has_ended));
+}
+
+#[tokio::test(start_paused = true)]
+async fn l2_a_call_that_is_dropped_is_cancelled_and_one_that_panics_has_failed() {
+    for panics in [false, true] {
+        let (recorder, _guard) = Recorder::start();
+        let http = service_fn(move |_: Request<ApiBody>| async move {
+            assert!(!panics, "on purpose");
+            pending::<Result<Response<String>, Infallible>>().await
+        });
+        let builder = ClientBuilder::new(http, &"123456:a-Secret_One".parse().unwrap());
+        let client = builder.layer(TraceCallsLayer::new()).build();
+        let call = client.send(DeleteMessage::new(7, 1));
+        let call = AssertUnwindSafe(tokio::time::timeout(SECOND, call));
+        drop(call.catch_unwind().await);
+        let calls = recorder.calls();
+        assert_eq!(calls.len(), 1);
+        let (error, status) = match panics {
+            true => ("panic", "ERROR"),
+            false => ("cancelled", ""),
+        };
+        assert_eq!(calls[0].get("error.type"), error);
+        assert_eq!(calls[0].get("otel.status_code"), status);
+        assert!(calls[0].has_ended);
+    }
+}
+
+#[tokio::test]
+async fn l1_the_bot_is_a_field_where_several_share_an_endpoint() {
+    let (recorder, _guard) = Recorder::start();
+    let bot = webhook().handler(async |_: Update| ()).into_updates();
+    let mut request = message(1, 7);
+    request.extensions_mut().insert(BotId(4_839_574_812));
+    for request in [request, message(2, 7)] {
+        drop(bot.clone().oneshot(request).await.unwrap());
+    }
+    let updates = recorder.updates();
+    let bots: Vec<_> = updates
+        .iter()
+        .map(|span| span.get("telegram.bot.id"))
+        .collect();
+    assert_eq!(bots, ["4839574812", ""]);
 }
 
 /// The handler runs on a task of its own then, and in its span all the same.
@@ -299,7 +343,7 @@ async fn l1_chat_and_user_are_there_if_asked_for_and_hooks_are_called_within_the
 #[tokio::test]
 async fn l1_a_span_of_ones_own_takes_the_place_of_the_layers() {
     let (recorder, _guard) = Recorder::start();
-    let layer = TraceUpdatesLayer::new().make_span_with(|request: &http::Request<RawUpdate>| {
+    let layer = TraceUpdatesLayer::new().make_span_with(|request: &Request<RawUpdate>| {
         let kind = request.body().name().to_owned();
         tracing::info_span!(
             "mine",

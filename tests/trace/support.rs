@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use tower::service_fn;
+use tower::{Service, service_fn};
 use tower_telegram::{
     Client,
     client::{ApiBody, ClientBuilder, RateLimitLayer, RetryLayer, TraceCallsLayer},
@@ -40,17 +40,31 @@ impl Answers {
         next.unwrap_or((200, r#"{"ok":true,"result":true}"#))
     }
 
-    /// A client with all layers, which gets these.
-    pub(crate) fn client(&self) -> Client {
+    /// A Telegram with these, without a wire.
+    pub(crate) fn transport(
+        &self,
+    ) -> impl Service<
+        Request<ApiBody>,
+        Response = Response<String>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static {
         let answers = self.clone();
-        let http = service_fn(move |_: Request<ApiBody>| {
+        service_fn(move |_: Request<ApiBody>| {
             let (status, body) = answers.next();
             async move {
                 let response = Response::builder().status(status).body(body.to_owned());
                 Ok::<_, Infallible>(response.unwrap())
             }
-        });
-        ClientBuilder::new(http, &"123456:a-Secret_One".parse().unwrap())
+        })
+    }
+
+    /// A client with all layers, which gets these.
+    pub(crate) fn client(&self) -> Client {
+        ClientBuilder::new(self.transport(), &"123456:a-Secret_One".parse().unwrap())
             .layer(TraceCallsLayer::new())
             .layer(RetryLayer::new())
             .layer(RateLimitLayer::new())

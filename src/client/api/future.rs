@@ -25,11 +25,7 @@ use super::{
 use crate::{
     client::{Error, several::list_of_messages},
     task::polled_after_completion,
-    telemetry::{
-        metric::{self, LabelValue, method_label, status_label},
-        names,
-        timer::MetricTimer,
-    },
+    telemetry::request_timer::RequestTimer,
 };
 
 pub(super) type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>;
@@ -40,7 +36,7 @@ pin_project! {
         method: Cow<'static, str>,
         // For its token, which no error may show.
         address: Arc<ApiUrl>,
-        timer: MetricTimer,
+        timer: RequestTimer,
         #[pin]
         state: State<S, F, B>,
     }
@@ -53,9 +49,9 @@ impl<S, F, B> ResponseFuture<S, F, B> {
         state: State<S, F, B>,
     ) -> Self {
         Self {
+            timer: RequestTimer::start(&method),
             method,
             address,
-            timer: MetricTimer::start(),
             state,
         }
     }
@@ -134,9 +130,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let done = ready!(this.state.as_mut().poll_response(this.address, cx));
-        if metric::IS_ON {
-            record_duration(method_label(this.method), *this.timer, &done);
-        }
+        let (status, error_type) = match &done {
+            Ok(response) => (Some(response.status()), ""),
+            Err(error) => (error.status(), error.kind().name()),
+        };
+        this.timer.end(status, error_type);
         let done = done.map_err(|error| of_method(error, this.method.clone()));
         if done.as_ref().is_err_and(|error| !error.may_have_arrived())
             && let StateProj::Reading { reading } = this.state.project()
@@ -145,18 +143,6 @@ where
         }
         Poll::Ready(done)
     }
-}
-
-fn record_duration(method: LabelValue, timer: MetricTimer, done: &Result<ApiResponse, Error>) {
-    let status = match done {
-        Ok(response) => Some(response.status()),
-        Err(error) => error.status(),
-    };
-    let error_type = done.as_ref().err().map_or("", |error| error.kind().name());
-    names::REQUEST_DURATION.record(
-        timer.elapsed().as_secs_f64(),
-        [method, status_label(status), error_type.into()],
-    );
 }
 
 /// The error of a call of this method. If Telegram refused one of several messages, those before it have been sent.

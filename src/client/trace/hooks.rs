@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::{Span, field::Empty};
 
-use crate::client::{ApiRequest, ApiResponse, Error};
+use crate::{
+    client::{ApiRequest, ApiResponse, Error},
+    telemetry::hook::call_hook,
+};
 
 type MakeCallSpan = Arc<dyn Fn(&ApiRequest) -> Span + Send + Sync>;
 type OnCall = Arc<dyn Fn(&ApiRequest, &Span) + Send + Sync>;
@@ -22,10 +25,9 @@ pub(super) struct CallHooks {
 
 impl CallHooks {
     pub(super) fn make_span(&self, call: &ApiRequest) -> Span {
-        let span = match &self.make_span {
-            Some(make) => make(call),
-            None => call_span(call),
-        };
+        let make = self.make_span.as_ref();
+        let span = make.and_then(|make| hooked(call.method(), "make_span_with", || make(call)));
+        let span = span.unwrap_or_else(|| call_span(call));
         if self.with_chat
             && let Some(chat) = call.chat_id()
         {
@@ -33,6 +35,42 @@ impl CallHooks {
         }
         span
     }
+}
+
+impl CallHooks {
+    /// Within the span.
+    pub(super) fn on_request(&self, call: &ApiRequest, span: &Span) {
+        if let Some(hook) = &self.on_request {
+            hooked(call.method(), "on_request", || {
+                span.in_scope(|| hook(call, span));
+            });
+        }
+    }
+
+    pub(super) fn on_response(
+        &self,
+        method: &str,
+        response: &ApiResponse,
+        took: Duration,
+        span: &Span,
+    ) {
+        if let Some(hook) = &self.on_response {
+            hooked(method, "on_response", || hook(response, took, span));
+        }
+    }
+
+    pub(super) fn on_failure(&self, method: &str, error: &Error, took: Duration, span: &Span) {
+        if let Some(hook) = &self.on_failure {
+            hooked(method, "on_failure", || hook(error, took, span));
+        }
+    }
+}
+
+/// Calls the hook of this name. A panic in it doesn't fail the call.
+fn hooked<T>(method: &str, hook: &'static str, call: impl FnOnce() -> T) -> Option<T> {
+    call_hook(call, || {
+        tracing::error!(hook, method, "trace hook panicked");
+    })
 }
 
 /// The layer's own span.

@@ -10,7 +10,10 @@
 //! 3. It belongs outside [`RetryLayer`](super::RetryLayer) and [`RateLimitLayer`](super::RateLimitLayer), so that
 //!    it covers all attempts and waits. Below them it is one span for each attempt.
 //! 4. Neither parameters nor results are recorded. The chat is, [if asked for](TraceCallsLayer::with_chat).
-//! 5. Closures as those of tower-http's `TraceLayer` replace the span or add to it.
+//! 5. Closures as those of tower-http's `TraceLayer` replace the span or add to it. One that panics is logged, and the call
+//!    goes on.
+//! 6. A call that is dropped before it has ended, such as by a time limit around it, has the `error.type` `cancelled`, and
+//!    one below which something panicked has `panic`.
 //!
 //! A call through the client in which nothing records spans costs less than 150 instructions more.
 //!

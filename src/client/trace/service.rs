@@ -1,6 +1,7 @@
 //! The service of [`TraceCallsLayer`](super::TraceCallsLayer), and its future.
 
 use std::{
+    borrow::Cow,
     error, fmt,
     future::Future,
     pin::Pin,
@@ -18,7 +19,7 @@ use crate::{
         ApiRequest, ApiResponse, Error, error_chain::ErrorChain, into_error::to_client_error,
     },
     task::{clock::Instant, polled_after_completion},
-    telemetry::call_span::CallSpan,
+    telemetry::call_span::{CallSpan, unfinished},
 };
 
 /// The service of [`TraceCallsLayer`](super::TraceCallsLayer).
@@ -102,31 +103,41 @@ fn begin_recording(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Opt
 /// A call that is recorded.
 struct TracedCall {
     span: Span,
+    method: Cow<'static, str>,
     hooks: Option<Arc<CallHooks>>,
     began: Instant,
+    has_ended: bool,
 }
 
 impl TracedCall {
     fn new(span: Span, hooks: Option<Arc<CallHooks>>, call: &mut ApiRequest) -> Self {
         call.extensions_mut().insert(CallSpan::new(span.clone()));
-        if let Some(on_request) = hooks.as_ref().and_then(|hooks| hooks.on_request.as_ref()) {
-            span.in_scope(|| on_request(call, &span));
+        if let Some(hooks) = &hooks {
+            hooks.on_request(call, &span);
         }
         Self {
             span,
+            method: call.method_name(),
             hooks,
             began: Instant::now(),
+            has_ended: false,
         }
     }
 
     /// Within the span.
     fn end(&self, result: &Result<ApiResponse, Error>) {
-        let Self { span, hooks, began } = self;
+        let Self {
+            span,
+            method,
+            hooks,
+            began,
+            ..
+        } = self;
         match result {
             Ok(response) => {
                 span.record("http.response.status_code", response.status().as_u16());
-                if let Some(hook) = hooks.as_ref().and_then(|hooks| hooks.on_response.as_ref()) {
-                    hook(response, began.elapsed(), span);
+                if let Some(hooks) = hooks {
+                    hooks.on_response(method, response, began.elapsed(), span);
                 }
             }
             Err(error) => {
@@ -137,10 +148,25 @@ impl TracedCall {
                 span.record("error.type", error.kind().name());
                 let message = ErrorChain(error);
                 span.record("error.message", tracing::field::display(message));
-                if let Some(hook) = hooks.as_ref().and_then(|hooks| hooks.on_failure.as_ref()) {
-                    hook(error, began.elapsed(), span);
+                if let Some(hooks) = hooks {
+                    hooks.on_failure(method, error, began.elapsed(), span);
                 }
             }
+        }
+    }
+}
+
+/// A call that is dropped was cancelled, such as by a time limit around it, or something below it panicked. No hook is
+/// called, because there is neither a response nor an error.
+impl Drop for TracedCall {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        let error_type = unfinished();
+        self.span.record("error.type", error_type);
+        if error_type == "panic" {
+            self.span.record("otel.status_code", "ERROR");
         }
     }
 }
@@ -177,10 +203,12 @@ where
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             polled_after_completion()
         };
-        let _entered = this.trace.span.enter();
+        let entered = this.trace.span.enter();
         let done = ready!(future.poll(cx)).map_err(to_client_error);
         this.future.set(None);
         this.trace.end(&done);
+        drop(entered);
+        this.trace.has_ended = true;
         Poll::Ready(done)
     }
 }

@@ -18,7 +18,8 @@ use crate::{Reply, webhook::Failure};
 /// The session of the update's chat or user, as an argument of a handler. See the [module](super).
 ///
 /// It derefs to the `T`. A mutable reference, [`take`](Self::take) and [`remove`](Self::remove) mark it as
-/// changed; the change is stored once the handler has dropped the session and has succeeded.
+/// changed; the change is stored once the handler has dropped the session and has succeeded. A session that another task
+/// still has when the handler has ended isn't stored any more, and a warning in the log says so.
 ///
 /// It may be taken again once it was dropped, as by a second argument, or by the next attempt of a retry layer below
 /// the `SessionLayer`. It is read from the store then, so that an earlier change that wasn't stored is dropped.
@@ -160,7 +161,10 @@ impl ExtractorRejection for SessionRejection {
 
     fn into_result(self) -> Result<Reply, BoxError> {
         let failure = match self {
-            Self::Store(_) => Failure::deferral(self),
+            Self::Store(ref error) => match error.deferral_reason() {
+                Some(reason) => Failure::deferral_for(reason, self),
+                None => Failure::permanent(self),
+            },
             Self::Missing | Self::Twice => Failure::permanent(self),
         };
         Err(failure.into())

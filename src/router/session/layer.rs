@@ -19,12 +19,13 @@ use tower_service::Service;
 
 use super::{
     key::SessionKey,
-    slot::{LoadedSession, SessionBasis, SessionChange, SessionSlot},
+    slot::{LoadedSession, SessionBasis, SessionChange, SessionSlot, StillHeld},
     store::{SessionError, SessionStore},
     text::{SessionText, VersionedJson},
 };
 use crate::{
     IntoReply, Reply, ReplyError,
+    client::ErrorChain,
     router::function::written,
     types::Update,
     webhook::{Failure, ReplyBody, outcome::unsent},
@@ -239,10 +240,14 @@ where
         let handling = self.inner.call(request);
         SessionFuture::new(async move {
             let reply = written(handling.await.map_err(Into::into)?)?;
-            if let Some((change, basis)) = slot.change() {
-                // After a reply that can't be sent, the handler runs again.
-                check(&reply).await.map_err(|error| unsent(&error))?;
-                stored.save(change, basis).await.map_err(failure)?;
+            match slot.change() {
+                Ok(Some((change, basis))) => {
+                    // After a reply that can't be sent, the handler runs again.
+                    check(&reply).await.map_err(|error| unsent(&error))?;
+                    stored.save(change, basis).await.map_err(failure)?;
+                }
+                Ok(None) => {}
+                Err(StillHeld) => stored.warn_of_held_session(),
             }
             Ok(reply)
         })
@@ -260,10 +265,9 @@ async fn check(reply: &Reply) -> Result<(), ReplyError> {
 /// A session that can't be encoded never can be, so the handler doesn't run again for it. A store that is down,
 /// or another update that changed the session first, is no fault of this update.
 fn failure(error: SessionError) -> BoxError {
-    let failure = if error.is_permanent() {
-        Failure::permanent(error)
-    } else {
-        Failure::deferral(error)
+    let failure = match error.deferral_reason() {
+        Some(reason) => Failure::deferral_for(reason, error),
+        None => Failure::permanent(error),
     };
     failure.into()
 }
@@ -294,7 +298,8 @@ where
     St: SessionStore,
 {
     async fn load(&self) -> Result<LoadedSession<T>, SessionError> {
-        let stored = self.layer.store.load(&self.key).await?;
+        let stored = self.layer.store.load(&self.key).await;
+        let stored = stored.inspect_err(|error| self.log_failure(error))?;
         let text = stored
             .as_ref()
             .and_then(|stored| SessionText::read(&stored.value));
@@ -310,6 +315,20 @@ where
                 before: found.map(VersionedJson::lines),
             },
         })
+    }
+
+    fn log_failure(&self, error: &SessionError) {
+        let (error, update_id) = (ErrorChain(error), self.update_id);
+        tracing::error!(%error, update_id, "session store unavailable");
+    }
+
+    /// The handler's effects can't be undone, so the update doesn't fail for it.
+    fn warn_of_held_session(&self) {
+        let update_id = self.update_id;
+        tracing::warn!(
+            update_id,
+            "session still held after its handler ended; its changes won't be stored"
+        );
     }
 
     fn read(&self, found: VersionedJson<'_>) -> Option<T> {
@@ -351,7 +370,8 @@ where
             .layer
             .store
             .save(&self.key, revision, value, settings.expires_after);
-        if saving.await? {
+        let saved = saving.await;
+        if saved.inspect_err(|error| self.log_failure(error))? {
             Ok(())
         } else {
             Err(SessionError::conflict())

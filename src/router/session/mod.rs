@@ -4,7 +4,8 @@
 //!    from the store when the handler takes it. Where nothing is stored yet, it is `T::default()`.
 //! 2. A session that the handler changed is stored once the handler has succeeded, before Telegram gets the
 //!    reply. A handler that fails stores nothing, so that the next attempt finds the session unchanged. Nor does
-//!    one whose reply can't be sent, because it is over 1 MiB or has a file that can't be opened.
+//!    one whose reply can't be sent, because it is over 1 MiB or has a file that can't be opened. If another task still
+//!    has the session when the handler has ended, its changes aren't stored, and a warning in the log says so.
 //!    Call [`Router::on_error`](super::Router::on_error), and `layer` with a layer that turns errors into replies,
 //!    after the `layer` call with the `SessionLayer`.
 //! 3. A session belongs to a chat, to a user, or to a user in a chat: [`SessionKey`]. Default: to a chat. A business

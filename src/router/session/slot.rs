@@ -47,6 +47,10 @@ enum SlotState<T> {
     },
 }
 
+/// The handler has ended, and something that outlives it still has the session, such as a task that it spawned.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct StillHeld;
+
 /// A handler's change of its session.
 pub(super) enum SessionChange<T> {
     Set(T),
@@ -98,13 +102,14 @@ impl<T> SessionSlot<T> {
     }
 
     /// The change to store, and the stored session that it replaces. `None` if there is no change.
-    pub(super) fn change(&self) -> Option<(SessionChange<T>, SessionBasis)> {
+    pub(super) fn change(&self) -> Result<Option<(SessionChange<T>, SessionBasis)>, StillHeld> {
         match std::mem::replace(&mut *self.state(), SlotState::Unread) {
             SlotState::Returned {
                 basis,
                 change: Some(change),
-            } => Some((change, basis)),
-            _ => None,
+            } => Ok(Some((change, basis))),
+            SlotState::Taken { .. } => Err(StillHeld),
+            SlotState::Unread | SlotState::Returned { change: None, .. } => Ok(None),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::{error, fmt, future::Future, time::Duration};
 use bytes::Bytes;
 use tower::BoxError;
 
+use crate::webhook::failure::DeferralReason;
+
 /// A session in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,7 +29,8 @@ impl StoredSession {
 ///
 /// # Errors
 ///
-/// A method fails when the store is down, or may have failed. The update is tried again then.
+/// A method fails when the store is down, or may have failed. The update is tried again then, and the error is logged with
+/// its causes.
 pub trait SessionStore: Clone + Send + Sync + 'static {
     /// Reads a session; `None` if there is none.
     fn load(
@@ -80,8 +83,13 @@ impl SessionError {
         }
     }
 
-    pub(super) fn is_permanent(&self) -> bool {
-        matches!(self.kind, SessionErrorKind::Encode(_))
+    /// Why the update is deferred; `None` where another attempt can't help.
+    pub(super) fn deferral_reason(&self) -> Option<DeferralReason> {
+        match self.kind {
+            SessionErrorKind::Store(_) => Some(DeferralReason::SessionStore),
+            SessionErrorKind::Conflict => Some(DeferralReason::SessionConflict),
+            SessionErrorKind::Encode(_) => None,
+        }
     }
 
     /// Whether another update has changed the session while this one was handled.

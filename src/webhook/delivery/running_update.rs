@@ -67,7 +67,6 @@ pub(super) struct InFlightGuard {
 impl InFlightGuard {
     pub(super) fn new(state: &Arc<DeliveryState>, key: DeliveryKey) -> Self {
         state.in_flight.guard_begins();
-        names::IN_FLIGHT.add(1.0, []);
         Self {
             state: Arc::clone(state),
             key,
@@ -137,7 +136,6 @@ impl fmt::Debug for UnrecordedUpdate {
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let in_flight = &self.state.in_flight;
-        names::IN_FLIGHT.add(-1.0, []);
         if !self.is_complete {
             in_flight.remove(self.key);
         }
@@ -336,10 +334,11 @@ impl DeliveryState {
                 renewed = renewing => match renewed {
                     Ok(true) => {}
                     // Another caller may have the update now. The handler's effects can't be undone, but the
-                    // update won't be recorded as handled.
+                    // update won't be recorded as handled. A lost claim is never won back.
                     Ok(false) => {
                         names::CLAIMS_LOST.increment([]);
                         tracing::warn!(update_id, "delivery claim expired");
+                        break;
                     }
                     Err(error) => {
                         let error = ErrorChain(&error);
@@ -348,6 +347,7 @@ impl DeliveryState {
                 },
             }
         }
+        call.await
     }
 
     /// Has the store keep the reply for redeliveries, if that is possible: from then on no request is acknowledged early.
@@ -509,9 +509,6 @@ impl DeliveryState {
     ) -> BoxedResponse {
         let update_type = summary.update_type;
         let attempts = token.attempt.min(summary.max_attempts);
-        if !summary.is_polled {
-            log_abandoned(token.key.update_id, update_type, attempts, &failure);
-        }
         if let (Some(hook), Some(update)) = (&self.dead_letter, &summary.letter) {
             let letter = DeadLetter {
                 update: RawUpdate::clone(update),
@@ -519,8 +516,9 @@ impl DeliveryState {
                 attempts,
             };
             if let Err(hook_failure) = hook.call(letter).await {
-                self.unrecorded.keep(token.key, failure);
-                log_failure(token.key.update_id, token.attempt, &hook_failure);
+                let update_id = token.key.update_id;
+                self.keep_unrecorded(token, summary, failure);
+                log_failure(update_id, token.attempt, &hook_failure);
                 self.fail(token).await;
                 if summary.is_polled {
                     // The runner would count a failure, and abandon the update without the hook.
@@ -541,14 +539,25 @@ impl DeliveryState {
                 answer.extensions_mut().insert(Abandoned(failure));
                 answer
             }
-            Ok(true) => empty(),
+            Ok(true) => {
+                log_abandoned(token.key.update_id, update_type, attempts, &failure);
+                empty()
+            }
             // The owner of the claim responds.
             Ok(false) => reject(Rejection::HandledElsewhere, Duration::from_secs(1)),
             Err(error) => {
-                self.unrecorded.keep(token.key, failure);
+                self.keep_unrecorded(token, summary, failure);
                 store_failed(token.key, &error, update_type)
             }
         }
+    }
+
+    /// Keeps the failure of an update that can't be abandoned yet. It is logged once, and the update as abandoned later.
+    fn keep_unrecorded(&self, token: &ClaimToken, summary: &UpdateSummary, failure: Failure) {
+        if token.attempt <= summary.max_attempts {
+            log_failure(token.key.update_id, token.attempt, &failure);
+        }
+        self.unrecorded.keep(token.key, failure);
     }
 
     /// Gives the response to the request that came last, and the same without the reply to the others.

@@ -8,7 +8,10 @@ use tower::BoxError;
 use crate::{
     ReplyError,
     client::{self, CallVerdict, ErrorKind, causes},
-    webhook::{Failure, Rejection, failure::ErrorCause},
+    webhook::{
+        Failure, Rejection,
+        failure::{DeferralReason, ErrorCause},
+    },
 };
 
 /// Makes a failure of a handler's error.
@@ -46,8 +49,8 @@ impl Failure {
     /// assert_eq!(failure.as_error().unwrap().to_string(), "the shop's handler failed");
     /// ```
     pub fn caused_by(cause: &(dyn Error + 'static), error: impl Into<BoxError>) -> Self {
-        let failure = if is_overloaded(cause) {
-            Self::deferral(error)
+        let failure = if let Some(reason) = deferral_reason(cause) {
+            Self::deferral_for(reason, error)
         } else if causes(cause).any(is_final) {
             Self::permanent(error)
         } else {
@@ -144,15 +147,26 @@ pub(super) fn pause_of(error: &(dyn Error + 'static)) -> Option<Duration> {
     })
 }
 
-/// Whether tower's `LoadShed` had no room for the update, or another layer deferred it. If a call that the handler
-/// made was shed, the handler has failed.
-pub(crate) fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
+/// The reason if tower's `LoadShed` had no room for the update, or another layer or the handler deferred it. If a call that
+/// the handler made was shed, the handler has failed.
+pub(crate) fn deferral_reason(error: &(dyn Error + 'static)) -> Option<DeferralReason> {
     let mut of_the_update = causes(error).take_while(|cause| CallVerdict::of(*cause).is_none());
-    of_the_update.any(|cause| {
-        let failure = cause.downcast_ref::<Failure>();
-        let hidden = cause.downcast_ref::<ErrorCause>();
-        cause.is::<tower::load_shed::error::Overloaded>()
-            || failure.is_some_and(Failure::is_deferral)
-            || hidden.is_some_and(ErrorCause::is_deferral)
+    of_the_update.find_map(|cause| {
+        if cause.is::<tower::load_shed::error::Overloaded>() {
+            return Some(DeferralReason::Overloaded);
+        }
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            return failure.deferral_reason();
+        }
+        cause.downcast_ref::<ErrorCause>()?.deferral_reason()
     })
+}
+
+/// The failure of an error that defers the update for this reason.
+pub(super) fn deferral(error: BoxError, reason: DeferralReason) -> Failure {
+    match error.downcast::<Failure>() {
+        Ok(failure) if failure.is_deferral() => *failure,
+        Ok(failure) => Failure::deferral_for(reason, failure),
+        Err(error) => Failure::deferral_for(reason, error),
+    }
 }

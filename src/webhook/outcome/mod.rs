@@ -26,18 +26,22 @@ use tower::{BoxError, ServiceExt as _};
 use tower_service::Service;
 use tracing::Span;
 
-use self::errors::pause_of;
+use self::errors::{deferral, pause_of};
 #[cfg(feature = "tokio")]
 pub(crate) use self::{
     errors::is_malformed,
     log::{FailureLogged, log_abandoned, log_failure},
 };
 pub(crate) use self::{
-    errors::{failure, is_overloaded, unsent},
+    errors::{deferral_reason, failure, unsent},
     log::log_unlogged,
 };
-use super::{Failure, RawUpdate, Rejection, ReplyBody};
-use crate::{Reply, client::retry_after, telemetry::update_span::UpdateSpan};
+use super::{Failure, RawUpdate, Rejection, ReplyBody, failure::DeferralReason};
+use crate::{
+    Reply,
+    client::retry_after,
+    telemetry::{names, update_span::UpdateSpan},
+};
 
 /// In the extensions of a request that comes from a runner, which counts attempts by itself and waits as long
 /// as it takes. `DeadlineLayer` steps aside.
@@ -117,9 +121,10 @@ impl Outcome {
         Self::failed(failure, after)
     }
 
-    /// The outcome by the error of a service.
+    /// The outcome by the error of a service. A deferral is counted, because no layer has made a response of it.
     pub(crate) fn of_error(error: BoxError) -> Self {
-        if is_overloaded(&*error) {
+        if let Some(reason) = deferral_reason(&*error) {
+            names::DEFERRED.increment([reason.name().into()]);
             let after = pause_of(&*error);
             return Self::Deferred { after };
         }
@@ -200,17 +205,27 @@ where
     }
 }
 
-/// The response for a handler's error: 503 if a layer in between had no room, else 500 with the [`Failure`] in the
-/// extensions.
+/// The response for a handler's error: 503 if the error defers the update, else 500. The [`Failure`] is in the extensions.
 pub(crate) fn error_response(error: BoxError) -> Response<ReplyBody> {
-    if is_overloaded(&*error) {
-        let mut response = Rejection::Overloaded.into_response();
-        if let Some(after) = pause_of(&*error) {
-            set_retry_after(&mut response, after);
-        }
-        return response;
+    match deferral_reason(&*error) {
+        Some(reason) => deferred_response(deferral(error, reason), reason),
+        None => failed_response(failure(error)),
     }
-    failed_response(failure(error))
+}
+
+/// 503 with the failure in the extensions, counted by its reason.
+fn deferred_response(failure: Failure, reason: DeferralReason) -> Response<ReplyBody> {
+    names::DEFERRED.increment([reason.name().into()]);
+    let rejection = match reason {
+        DeferralReason::Overloaded => Rejection::Overloaded,
+        _ => Rejection::Deferred,
+    };
+    let mut response = rejection.into_uncounted_response();
+    if let Some(after) = pause_of(&failure) {
+        set_retry_after(&mut response, after);
+    }
+    response.extensions_mut().insert(failure);
+    response
 }
 
 /// 500 with the failure in the extensions.

@@ -10,7 +10,10 @@ use tracing::{
 
 use super::UpdateOutcome;
 use crate::{
-    telemetry::update_span::{AttemptNumber, CreationContext},
+    telemetry::{
+        hook::call_hook,
+        update_span::{AttemptNumber, CreationContext},
+    },
     webhook::{BotId, RawUpdate, ReplyBody},
 };
 
@@ -34,8 +37,11 @@ pub(super) struct UpdateHooks {
 
 impl UpdateHooks {
     pub(super) fn make_span(&self, request: &Request<RawUpdate>) -> Span {
-        let span = match &self.make_span {
-            Some(make) => make(request),
+        let update_id = request.body().update_id();
+        let make = self.make_span.as_ref();
+        let span = make.and_then(|make| hooked(update_id, "make_span_with", || make(request)));
+        let span = match span {
+            Some(span) => span,
             None if self.is_producer => producer_span(request),
             None => update_span(request),
         };
@@ -56,11 +62,52 @@ impl UpdateHooks {
         span
     }
 
-    pub(super) fn link(&self, context: &CreationContext, span: &Span) {
+    pub(super) fn link(&self, update_id: i64, context: &CreationContext, span: &Span) {
         if let Some(link) = &self.link {
-            link(&context.0, span);
+            hooked(update_id, "link_with", || link(&context.0, span));
         }
     }
+
+    /// Within the span.
+    pub(super) fn on_request(&self, request: &Request<RawUpdate>, span: &Span) {
+        if let Some(hook) = &self.on_request {
+            let update_id = request.body().update_id();
+            hooked(update_id, "on_request", || {
+                span.in_scope(|| hook(request, span));
+            });
+        }
+    }
+
+    pub(super) fn on_response(
+        &self,
+        update_id: i64,
+        response: &Response<ReplyBody>,
+        took: Duration,
+        span: &Span,
+    ) {
+        if let Some(hook) = &self.on_response {
+            hooked(update_id, "on_response", || hook(response, took, span));
+        }
+    }
+
+    pub(super) fn on_failure(
+        &self,
+        update_id: i64,
+        outcome: UpdateOutcome,
+        took: Duration,
+        span: &Span,
+    ) {
+        if let Some(hook) = &self.on_failure {
+            hooked(update_id, "on_failure", || hook(outcome, took, span));
+        }
+    }
+}
+
+/// Calls the hook of this name. A panic in it doesn't fail the attempt.
+fn hooked<T>(update_id: i64, hook: &'static str, call: impl FnOnce() -> T) -> Option<T> {
+    call_hook(call, || {
+        tracing::error!(hook, update_id, "trace hook panicked");
+    })
 }
 
 /// The span's fields. The kind and the operation are the same all through a span's life, and so are in its place
@@ -76,7 +123,8 @@ macro_rules! span_of_update {
             "otel.status_code" = Empty,
             "messaging.system" = "telegram",
             "messaging.operation.type" = $operation,
-            "messaging.message.id" = update.update_id(),
+            // A text by OpenTelemetry's convention.
+            "messaging.message.id" = display(update.update_id()),
             "telegram.bot.id" = $request.extensions().get::<BotId>().map(|bot| bot.0),
             "telegram.update.type" = update_type,
             "telegram.update.attempt" = AttemptNumber::of($request.extensions()).number,

@@ -13,7 +13,10 @@
 //!    update from a queue has the trace context in which it was put there as `telegram.link.traceparent`, and
 //!    [`link_with`](TraceUpdatesLayer::link_with) makes a link of it.
 //! 5. Chat and user aren't recorded by default. The text of messages never is.
-//! 6. Closures as those of tower-http's `TraceLayer` replace the span or add to it.
+//! 6. Closures as those of tower-http's `TraceLayer` replace the span or add to it. One that panics is logged, and the
+//!    update is handled all the same.
+//! 7. A deferral's reason is the span's `error.type`, with its causes in `error.message`, and counted in
+//!    `telegram.updates.deferred`.
 //!
 //! With the feature `metrics` the layer also counts and measures the attempts. Without it, an update through a
 //! layer whose spans nothing records costs less than 100 instructions more.

@@ -1,10 +1,12 @@
 //! The outcome of an attempt, as spans and metrics name it.
 
-use std::fmt;
+use std::{any::Any, borrow::Cow, error::Error, fmt};
 
 use http::Response;
+use tower::{BoxError, load_shed::error::Overloaded};
 
 use crate::{
+    client::{self, ErrorChain},
     telemetry::update_span::AttemptNumber,
     webhook::{Failure, Rejection, ReplyBody, outcome::Outcome},
 };
@@ -15,7 +17,8 @@ use crate::{
 pub enum UpdateOutcome {
     /// The update was handled.
     Done,
-    /// A layer had no room, lock, store or time for it. The attempt isn't counted, and the update is redelivered.
+    /// A layer had no room, lock, store or time for it, or the handler deferred it. The attempt isn't counted, and the
+    /// update is redelivered.
     Deferred,
     /// The handler failed or panicked, and there may be another attempt.
     Failed,
@@ -54,8 +57,11 @@ impl fmt::Display for UpdateOutcome {
 pub(super) struct JudgedAttempt {
     pub(super) outcome: UpdateOutcome,
     /// `error.type`, one of few.
-    pub(super) error_type: Option<&'static str>,
-    pub(super) failure: Option<Failure>,
+    pub(super) error_type: Option<Cow<'static, str>>,
+    /// `error.message`.
+    pub(super) message: Option<String>,
+    /// A deferral that no layer has counted yet, because it made no [`Rejection`].
+    pub(super) is_uncounted_deferral: bool,
 }
 
 impl JudgedAttempt {
@@ -65,55 +71,100 @@ impl JudgedAttempt {
         }
         match Outcome::of(response) {
             Outcome::Done { .. } => Self::new(UpdateOutcome::Done),
-            Outcome::Deferred { .. } => {
-                let rejection = response.extensions().get().map(Rejection::name);
-                Self {
-                    error_type: Some(rejection.unwrap_or("status")),
-                    ..Self::new(UpdateOutcome::Deferred)
-                }
-            }
-            Outcome::Failed { failure, .. } if !attempt.is_last() => {
-                Self::failed(UpdateOutcome::Failed, failure)
-            }
+            Outcome::Deferred { .. } => Self::deferred(response),
             Outcome::Failed { failure, .. } | Outcome::FailedPermanently(failure) => {
-                Self::failed(UpdateOutcome::Abandoned, failure)
+                Self::of_failure(&failure, attempt)
             }
         }
     }
 
-    /// The service returned an error, whose type isn't known here.
-    pub(super) fn of_error(attempt: AttemptNumber) -> Self {
-        let outcome = if attempt.is_last() {
-            UpdateOutcome::Abandoned
-        } else {
-            UpdateOutcome::Failed
+    /// The reason is that of the failure, else that of the rejection, else the status.
+    fn deferred(response: &Response<ReplyBody>) -> Self {
+        let extensions = response.extensions();
+        let rejection = extensions.get::<Rejection>();
+        let failure = extensions.get::<Failure>();
+        let failure = failure.filter(|failure| failure.is_deferral());
+        let (error_type, message) = match (failure, rejection) {
+            (Some(failure), _) => (failure.error_type(), ErrorChain(failure).to_string()),
+            (None, Some(rejection)) => (rejection.name().into(), ErrorChain(rejection).to_string()),
+            (None, None) => {
+                let failure = Failure::status(response.status());
+                (failure.error_type(), failure.to_string())
+            }
         };
         Self {
-            error_type: Some("error"),
-            ..Self::new(outcome)
+            error_type: Some(error_type),
+            message: Some(message),
+            is_uncounted_deferral: rejection.is_none(),
+            ..Self::new(UpdateOutcome::Deferred)
+        }
+    }
+
+    /// The service returned an error. It is judged as the layer further out will judge it, which makes a response of it or
+    /// hands it to a runner.
+    pub(super) fn of_error<E: 'static>(error: &E, attempt: AttemptNumber) -> Self {
+        match known_error(error) {
+            Some(error) => {
+                let failure = Failure::caused_by(error, ErrorChain(error).to_string());
+                Self::of_failure(&failure, attempt)
+            }
+            None => Self::failed("error", attempt),
         }
     }
 
     pub(super) fn panicked(attempt: AttemptNumber) -> Self {
-        Self {
-            error_type: Some("panic"),
-            ..Self::of_error(attempt)
-        }
+        Self::failed("panic", attempt)
     }
 
     pub(super) fn new(outcome: UpdateOutcome) -> Self {
         Self {
             outcome,
             error_type: None,
-            failure: None,
+            message: None,
+            is_uncounted_deferral: false,
         }
     }
 
-    fn failed(outcome: UpdateOutcome, failure: Failure) -> Self {
+    fn of_failure(failure: &Failure, attempt: AttemptNumber) -> Self {
+        let outcome = if failure.is_deferral() {
+            UpdateOutcome::Deferred
+        } else if failure.is_permanent() || attempt.is_last() {
+            UpdateOutcome::Abandoned
+        } else {
+            UpdateOutcome::Failed
+        };
         Self {
-            outcome,
-            error_type: Some(failure.kind_name()),
-            failure: Some(failure),
+            error_type: Some(failure.error_type()),
+            message: Some(ErrorChain(failure).to_string()),
+            ..Self::new(outcome)
         }
     }
+
+    fn failed(error_type: &'static str, attempt: AttemptNumber) -> Self {
+        let outcome = if attempt.is_last() {
+            UpdateOutcome::Abandoned
+        } else {
+            UpdateOutcome::Failed
+        };
+        Self {
+            error_type: Some(error_type.into()),
+            ..Self::new(outcome)
+        }
+    }
+}
+
+/// The error, if its type is one that errors of services mostly have. The services' own bound, `Into<BoxError>`, takes the
+/// error away, and the caller needs it.
+fn known_error<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
+    let error: &dyn Any = error;
+    if let Some(error) = error.downcast_ref::<BoxError>() {
+        return Some(&**error);
+    }
+    if let Some(error) = error.downcast_ref::<Failure>() {
+        return Some(error);
+    }
+    if let Some(error) = error.downcast_ref::<client::Error>() {
+        return Some(error);
+    }
+    error.downcast_ref::<Overloaded>().map(|error| error as _)
 }

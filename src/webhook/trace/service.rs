@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,7 +11,7 @@ use std::{
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
-use tracing::{Span, field::display, level_filters::LevelFilter};
+use tracing::{Span, level_filters::LevelFilter};
 
 use super::{
     UpdateOutcome,
@@ -20,7 +19,6 @@ use super::{
     outcome::JudgedAttempt,
 };
 use crate::{
-    client::ErrorChain,
     task::{clock::Instant, polled_after_completion},
     telemetry::{
         metric, names,
@@ -56,6 +54,7 @@ impl<S: fmt::Debug> fmt::Debug for TraceUpdates<S> {
 impl<S> Service<Request<RawUpdate>> for TraceUpdates<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S::Error: 'static,
 {
     type Response = Response<ReplyBody>;
     type Error = S::Error;
@@ -127,33 +126,33 @@ struct TracedUpdate {
 
 impl TracedUpdate {
     fn new(span: Span, hooks: Option<Arc<UpdateHooks>>, request: &mut Request<RawUpdate>) -> Self {
-        let update_type = request.body().update_type();
+        let (update_id, update_type) = (request.body().update_id(), request.body().update_type());
         let attempt = AttemptNumber::of(request.extensions());
         let is_handled = !is_producer(hooks.as_ref());
-        if metric::IS_ON
-            && is_handled
-            && let Some(age) = age(request.body())
-        {
-            let labels = [update_type.as_str().into()];
-            names::DELIVERY_LAG.record(age.as_secs_f64(), labels);
+        if metric::IS_ON && is_handled {
+            names::IN_FLIGHT.add(1.0, []);
+            if let Some(age) = age(request.body()) {
+                let labels = [update_type.as_str().into()];
+                names::DELIVERY_LAG.record(age.as_secs_f64(), labels);
+            }
         }
         if !span.is_disabled() {
             if let Some(context) = request.extensions().get::<CreationContext>() {
                 record_link(context, &span);
                 if let Some(hooks) = &hooks {
-                    hooks.link(context, &span);
+                    hooks.link(update_id, context, &span);
                 }
             }
             request.extensions_mut().insert(UpdateSpan(span.clone()));
         }
-        if let Some(on_request) = hooks.as_ref().and_then(|hooks| hooks.on_request.as_ref()) {
-            span.in_scope(|| on_request(request, &span));
+        if let Some(hooks) = &hooks {
+            hooks.on_request(request, &span);
         }
         Self {
             span,
             hooks,
             began: Instant::now(),
-            update_id: request.body().update_id(),
+            update_id,
             update_type,
             attempt,
             has_ended: false,
@@ -170,10 +169,10 @@ impl TracedUpdate {
         done
     }
 
-    fn ended<E>(&mut self, result: &mut Result<Response<ReplyBody>, E>) {
+    fn ended<E: 'static>(&mut self, result: &mut Result<Response<ReplyBody>, E>) {
         let judged = match result {
             Ok(response) => JudgedAttempt::of(response, self.attempt),
-            Err(_) => JudgedAttempt::of_error(self.attempt),
+            Err(error) => JudgedAttempt::of_error(error, self.attempt),
         };
         let span = self.span.clone();
         let _entered = span.enter();
@@ -185,9 +184,8 @@ impl TracedUpdate {
             let method = response.body().reply().method();
             method.map(|method| span.record("telegram.reply.method", method));
             let has_reply = method.is_some();
-            let hook = self.hooks.as_ref();
-            if let Some(hook) = hook.and_then(|hooks| hooks.on_response.as_ref()) {
-                hook(response, self.began.elapsed(), &span);
+            if let Some(hooks) = &self.hooks {
+                hooks.on_response(self.update_id, response, self.began.elapsed(), &span);
             }
             if has_reply && !span.is_disabled() {
                 // The code that sends the reply does so within the span.
@@ -207,28 +205,26 @@ impl TracedUpdate {
         if outcome.is_failure() {
             span.record("otel.status_code", "ERROR");
         }
-        if let Some(error_type) = judged.error_type {
-            span.record("error.type", error_type);
+        if let Some(error_type) = &judged.error_type {
+            span.record("error.type", &**error_type);
+            if judged.is_uncounted_deferral {
+                names::DEFERRED.increment([error_type.clone()]);
+            }
         }
-        if let Some(failure) = &judged.failure {
-            span.record("error.message", display(ErrorChain(failure)));
+        if let Some(message) = &judged.message {
+            span.record("error.message", &**message);
         }
         // One that goes into a queue is counted where it is handled.
         if metric::IS_ON && !is_producer(self.hooks.as_ref()) {
             let labels = || [self.update_type.as_str().into(), outcome.as_str().into()];
             names::UPDATES.increment(labels());
             names::PROCESS_DURATION.record(took.as_secs_f64(), labels());
+            names::IN_FLIGHT.add(-1.0, []);
         }
-        if outcome != UpdateOutcome::Done {
-            let hook = self.hooks.as_ref();
-            if let Some(hook) = hook.and_then(|hooks| hooks.on_failure.as_ref()) {
-                // Also called while a panic unwinds, when a second one would end the process.
-                let called = catch_unwind(AssertUnwindSafe(|| hook(outcome, took, span)));
-                if called.is_err() {
-                    let update_id = self.update_id;
-                    tracing::error!(update_id, "trace hook panicked");
-                }
-            }
+        if outcome != UpdateOutcome::Done
+            && let Some(hooks) = &self.hooks
+        {
+            hooks.on_failure(self.update_id, outcome, took, span);
         }
     }
 }
@@ -273,6 +269,7 @@ pin_project! {
 impl<F, E> Future for TracedUpdateFuture<F>
 where
     F: Future<Output = Result<Response<ReplyBody>, E>>,
+    E: 'static,
 {
     type Output = Result<Response<ReplyBody>, E>;
 
@@ -314,6 +311,7 @@ pin_project! {
 impl<F, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<ReplyBody>, E>>,
+    E: 'static,
 {
     type Output = Result<Response<ReplyBody>, E>;
 

@@ -300,7 +300,7 @@ where
                 }
                 StateProj::Rejected { why } => {
                     let why = why.take().unwrap_or_else(|| polled_after_completion());
-                    why.log(None);
+                    why.log(None, None);
                     return Poll::Ready(Ok(why.into_response()));
                 }
                 StateProj::Reading { body, next } => {
