@@ -75,7 +75,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Those that defer an update, but for [`Deferred`](Self::Deferred), whose reason is that of its failure.
+    /// Those that defer an update, except [`Deferred`](Self::Deferred), whose reason is that of its failure.
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     pub(crate) const DEFERRALS: [Self; 7] = [
         Self::DeadlineExceeded,

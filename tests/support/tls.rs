@@ -27,7 +27,7 @@ use tokio_rustls::{
 /// The response to a request. One with a [`TlsFault`] in its extensions isn't sent.
 pub(crate) type Answering = fn(&request::Parts) -> Response<String>;
 
-/// What a server does in place of a response.
+/// A fault in place of a response.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "http2"), allow(dead_code))]
 pub(crate) enum TlsFault {

@@ -32,7 +32,12 @@ use tower_telegram::{
     },
 };
 use tower_telegram_test::Playground;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -42,13 +47,20 @@ async fn main() -> Result<(), AnyError> {
     if conversation.play().await? {
         return Ok(());
     }
+    let spans = install_spans()?;
+    let ended = run().await;
+    // The last spans are exported also if the bot ends with an error: they say why.
+    if let Some(spans) = spans {
+        tokio::task::spawn_blocking(move || spans.shutdown()).await??;
+    }
+    ended
+}
+
+async fn run() -> Result<(), AnyError> {
     // Settings.
     let settings = WebhookEnv::from_env()?;
     let admin = env::var("ADMIN_LISTEN").unwrap_or_else(|_| "127.0.0.1:9100".to_owned());
     let admin_listener = TcpListener::bind(admin).await?;
-
-    // Exporters.
-    let spans = install_spans()?;
     let metrics = install_metrics()?;
 
     // Client: the span of a call covers its repeats and its waits.
@@ -86,7 +98,7 @@ async fn main() -> Result<(), AnyError> {
     tokio::spawn(watch.run());
     ready.started();
 
-    // Shutdown: first no new requests, then what runs, then the last spans.
+    // Shutdown: first no new requests, then what runs.
     let stopped = shutdown_signal()?;
     let stop = async move {
         stopped.await;
@@ -94,9 +106,6 @@ async fn main() -> Result<(), AnyError> {
     };
     server.serve_with_shutdown(app, stop).await;
     deliveries.shutdown(Duration::from_secs(20)).await;
-    if let Some(spans) = spans {
-        tokio::task::spawn_blocking(move || spans.shutdown()).await??;
-    }
     Ok(())
 }
 
@@ -123,9 +132,8 @@ fn install_spans() -> Result<Option<SdkTracerProvider>, AnyError> {
     let filter = filter
         .add_directive("tower_http::trace=off".parse()?)
         .add_directive("reqwest_tracing=off".parse()?);
-    let log = tracing_subscriber::registry()
-        .with(filter)
-        .with(tracing_subscriber::fmt::layer());
+    let log = tracing_subscriber::fmt::layer().with_filter(filter);
+    let log = tracing_subscriber::registry().with(log);
     if env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
         log.try_init()?;
         return Ok(None);
@@ -136,8 +144,14 @@ fn install_spans() -> Result<Option<SdkTracerProvider>, AnyError> {
         .with_batch_exporter(exporter)
         .with_resource(resource)
         .build();
+    // A filter of its own: `RUST_LOG` is for the log. With the log at `trace`, the exporter's own connection would have
+    // spans, which it would export, and so on.
+    let exported = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("tower_http::trace", LevelFilter::OFF)
+        .with_target("reqwest_tracing", LevelFilter::OFF);
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bot"));
-    log.with(layer).try_init()?;
+    log.with(layer.with_filter(exported)).try_init()?;
     Ok(Some(provider))
 }
 

@@ -5,11 +5,12 @@
 mod bot;
 
 use std::{
+    net::SocketAddr,
     process::Command,
     sync::{Arc, Mutex},
 };
 
-use bot::{free_address, start_bot, until};
+use bot::{free_address, start_bot, start_bot_as, until};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -38,18 +39,37 @@ impl TraceService for Collector {
 }
 
 impl Collector {
+    /// Starts a collector on loopback.
+    async fn start() -> (Self, SocketAddr) {
+        let collector = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = TraceServiceServer::new(collector.clone());
+        let incoming = tonic::transport::server::TcpIncoming::from(listener);
+        tokio::spawn(
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming(incoming),
+        );
+        (collector, address)
+    }
+
     fn requests(&self) -> Vec<ExportTraceServiceRequest> {
         self.0.lock().unwrap().clone()
     }
 
     /// The spans of this name.
     fn spans(&self, name: &str) -> Vec<Span> {
+        let spans = self.all_spans().into_iter();
+        spans.filter(|span| span.name == name).collect()
+    }
+
+    fn all_spans(&self) -> Vec<Span> {
         let requests = self.requests().into_iter();
         let scopes = requests
             .flat_map(|request| request.resource_spans)
             .flat_map(|resource| resource.scope_spans);
-        let spans = scopes.flat_map(|scope| scope.spans);
-        spans.filter(|span| span.name == name).collect()
+        scopes.flat_map(|scope| scope.spans).collect()
     }
 }
 
@@ -67,16 +87,7 @@ fn attribute(attributes: &[KeyValue], name: &str) -> String {
 
 #[tokio::test]
 async fn l12_a_collector_gets_the_spans_of_updates_and_calls() {
-    let collector = Collector::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let service = TraceServiceServer::new(collector.clone());
-    let incoming = tonic::transport::server::TcpIncoming::from(listener);
-    tokio::spawn(
-        Server::builder()
-            .add_service(service)
-            .serve_with_incoming(incoming),
-    );
+    let (collector, address) = Collector::start().await;
     let telegram = Telegram::start().await.unwrap();
     let mut bot = start_bot(&telegram, free_address(), Some(address)).await;
     let delivered = telegram.deliver_once(update::text(7, "hello")).await;
@@ -101,6 +112,13 @@ async fn l12_a_collector_gets_the_spans_of_updates_and_calls() {
     ] {
         assert_eq!(attribute(&update.attributes, name), value, "{name}");
     }
+    // By OpenTelemetry's convention it is a text.
+    let id = update.attributes.iter();
+    let id = id.filter(|attribute| attribute.key == "messaging.message.id");
+    let id: Vec<_> = id
+        .map(|id| id.value.clone().and_then(|value| value.value))
+        .collect();
+    assert!(matches!(&id[..], [Some(Value::StringValue(_))]), "{id:?}");
     let [call] = &collector.spans("sendMessage")[..] else {
         panic!("one span of the call: {:?}", collector.requests());
     };
@@ -119,9 +137,34 @@ async fn l12_a_collector_gets_the_spans_of_updates_and_calls() {
     });
     assert!(named);
 
+    // Although the log is at `trace`, the crates below the bot export none.
+    for span in collector.all_spans() {
+        let is_ours = ["messaging.system", "telegram.method"]
+            .iter()
+            .any(|name| !attribute(&span.attributes, name).is_empty());
+        assert!(is_ours, "{span:?}");
+    }
+
     // Neither the token nor the secret is in an exported span.
     let exported = format!("{:?}", collector.requests());
     for hidden in [telegram.token().to_string(), bot::SECRET.to_owned()] {
         assert!(!exported.contains(&hidden));
     }
+}
+
+/// The span of the call that failed says why the bot doesn't start.
+#[tokio::test]
+async fn l12_a_bot_that_ends_with_an_error_exports_its_spans() {
+    let (collector, address) = Collector::start().await;
+    let telegram = Telegram::start().await.unwrap();
+    let wrong = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
+    let mut bot = start_bot_as(wrong, &telegram, free_address(), Some(address));
+    let succeeded = until("the bot has ended", || bot.has_succeeded()).await;
+    assert!(!succeeded, "Telegram doesn't know the token");
+    let spans = collector.all_spans();
+    let failed = spans.iter().filter(|span| {
+        attribute(&span.attributes, "http.response.status_code") == "401"
+            && attribute(&span.attributes, "error.type") == "api"
+    });
+    assert!(failed.count() > 0, "{spans:?}");
 }

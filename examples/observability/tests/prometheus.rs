@@ -14,6 +14,7 @@ mod picture;
 mod queue;
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::Write as _,
     net::SocketAddr,
@@ -34,7 +35,7 @@ fn is_installed() -> bool {
     let found = Command::new("promtool").arg("--version").output();
     if let Err(error) = &found {
         assert!(env::var_os("CI").is_none(), "no promtool: {error}");
-        eprintln!("not tested, as there is no promtool: {error}");
+        eprintln!("not tested, because there is no promtool: {error}");
     }
     found.is_ok()
 }
@@ -262,6 +263,30 @@ fn l10_promtool_takes_the_rules() {
     let (is_fine, said) = promtool(&["check", "rules", &rules], "");
     assert!(is_fine, "{said}");
     assert!(said.contains("9 rules found"), "{said}");
+}
+
+/// The names of the alerts in a file.
+fn alerts_in(text: &str, before: &str) -> BTreeSet<String> {
+    let parts = text.split(before).skip(1);
+    let is_name = |c: char| c.is_ascii_alphanumeric();
+    parts
+        .map(|part| part.chars().take_while(|c| is_name(*c)).collect())
+        .collect()
+}
+
+#[test]
+fn l10_each_alert_fires_on_the_series_it_is_for_and_none_on_healthy_ones() {
+    if !is_installed() {
+        return;
+    }
+    let tests = here("alerts_test.yml");
+    let (is_fine, said) = promtool(&["test", "rules", &tests.display().to_string()], "");
+    assert!(is_fine, "{said}");
+    let rules = fs::read_to_string(here("alerts.yml")).unwrap();
+    let tests = fs::read_to_string(tests).unwrap();
+    let rules = alerts_in(&rules, "- alert: ");
+    assert_eq!(rules.len(), 9, "{rules:?}");
+    assert_eq!(alerts_in(&tests, "{alertname=\""), rules);
 }
 
 /// The metrics in the guide's table, as Prometheus names them, and their labels.

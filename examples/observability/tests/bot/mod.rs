@@ -74,9 +74,22 @@ pub(crate) async fn start_bot(
     admin: SocketAddr,
     collector: Option<SocketAddr>,
 ) -> Program {
+    let token = telegram.token().to_string();
+    let bot = start_bot_as(&token, telegram, admin, collector);
+    until("the bot is ready", || get(admin, "/readyz")).await;
+    bot
+}
+
+/// Starts the bot with this token.
+pub(crate) fn start_bot_as(
+    token: &str,
+    telegram: &Telegram,
+    admin: SocketAddr,
+    collector: Option<SocketAddr>,
+) -> Program {
     let listen = free_address();
     let mut bot = Command::new(env!("CARGO_BIN_EXE_observability"));
-    bot.env("TELEGRAM_BOT_TOKEN", telegram.token())
+    bot.env("TELEGRAM_BOT_TOKEN", token)
         .env("TELEGRAM_API_URL", telegram.api_url())
         .env("WEBHOOK_URL", format!("http://{listen}/telegram"))
         .env("WEBHOOK_SECRET", SECRET)
@@ -85,9 +98,9 @@ pub(crate) async fn start_bot(
         .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .stdout(Stdio::null());
     if let Some(collector) = collector {
-        bot.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"));
+        bot.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+            // Then the crates below the bot, such as h2 below the exporter, have spans too.
+            .env("RUST_LOG", "trace");
     }
-    let bot = Program::start(&mut bot);
-    until("the bot is ready", || get(admin, "/readyz")).await;
-    bot
+    Program::start(&mut bot)
 }
