@@ -12,9 +12,13 @@ mod node;
 mod process;
 #[path = "../support/queue.rs"]
 mod queue;
+#[path = "../support/recorder.rs"]
+#[allow(dead_code)] // The tests of the root crate use all of it.
+mod recorder;
 mod redis;
 mod suite;
 mod support;
+mod trace;
 
 /// A test of the suite, over each engine.
 macro_rules! over_each_engine {

@@ -20,7 +20,7 @@ use crate::{
 pub(crate) type Handled = Result<Response<ReplyBody>, BoxError>;
 
 /// A client whose calls all succeed.
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     let http = service_fn(|_: Request<ApiBody>| {
         let answer = r#"{"ok":true,"result":true}"#;
         ready(Ok::<_, Infallible>(Response::new(answer.to_owned())))
