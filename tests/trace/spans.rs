@@ -134,9 +134,10 @@ async fn l2_a_call_that_is_dropped_is_cancelled_and_one_that_panics_has_failed()
         drop(call.catch_unwind().await);
         let calls = recorder.calls();
         assert_eq!(calls.len(), 1);
-        let (error, status) = match panics {
-            true => ("panic", "ERROR"),
-            false => ("cancelled", ""),
+        let (error, status) = if panics {
+            ("panic", "ERROR")
+        } else {
+            ("cancelled", "")
         };
         assert_eq!(calls[0].get("error.type"), error);
         assert_eq!(calls[0].get("otel.status_code"), status);

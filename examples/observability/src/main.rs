@@ -146,12 +146,12 @@ fn install_spans() -> Result<Option<SdkTracerProvider>, AnyError> {
         .build();
     // A filter of its own: `RUST_LOG` is for the log. With the log at `trace`, the exporter's own connection would have
     // spans, which it would export, and so on.
-    let exported = Targets::new()
+    let span_filter = Targets::new()
         .with_default(LevelFilter::INFO)
         .with_target("tower_http::trace", LevelFilter::OFF)
         .with_target("reqwest_tracing", LevelFilter::OFF);
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bot"));
-    log.with(layer.with_filter(exported)).try_init()?;
+    log.with(layer.with_filter(span_filter)).try_init()?;
     Ok(Some(provider))
 }
 
