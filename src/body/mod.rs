@@ -1,4 +1,9 @@
 //! Bodies: those that are sent in chunks, multipart forms, and reading one with limits.
+//!
+//! There is no single body type for the crate, because each has something that the others must not have: a
+//! webhook's `ReplyBody` shows its reply to the layers above, the client's `ApiBody` can be sent again and records how
+//! much was sent, the server's `RequestBody` hides hyper's, and the bodies of responses and downloads are those of the
+//! transport, with time-outs. What they share is in these modules.
 
 pub(crate) mod bytes;
 pub(crate) mod chunks;

@@ -132,7 +132,7 @@ pub use self::{
     endpoint::Route,
     error::{HandlerError, MissingFromUpdate},
     extract::{
-        arguments::{Arguments, FromArguments, InvalidArguments},
+        arguments::{Arguments, FromArguments, InvalidArguments, Parsed},
         callback::{CallbackData, InvalidCallback},
         command::{Command, InvalidCommand},
         deep_link::{InvalidDeepLink, StartPayload, deep_link},

@@ -27,6 +27,8 @@ impl Webhook {
     /// # Ok::<_, tower_telegram::webhook::InvalidSecretToken>(())
     /// ```
     ///
+    /// A router of handlers with a [`State`](crate::router::State) gets it first, by [`Router::with_state`].
+    ///
     /// For `Polling` and a queue's worker, [`into_updates`](WebhookService::into_updates) gives the same
     /// without the secret and the request's body.
     pub fn router(mut self, router: Router) -> WebhookService<Router> {

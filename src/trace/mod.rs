@@ -7,6 +7,10 @@
 //! - The feature `metrics` counts and measures updates and calls over the facade
 //!   [`metrics`](https://docs.rs/metrics). `describe_metrics` gives a recorder their units and descriptions.
 //!
+//! These are layers of their own, and not hooks for tower-http's `TraceLayer`, for two reasons. That layer wraps the
+//! response's body, which hides the reply from the deliveries above it; and a call above
+//! [`BotApi`](crate::client::BotApi) isn't an HTTP request yet, while below it a span would have the token in its URL.
+//!
 //! The page [`guide::observability`](crate::guide::observability) lists each span, field, event and metric, and
 //! says which targets of other crates write the bot's token into a log.
 

@@ -4,9 +4,14 @@ use std::{convert::Infallible, future::pending, hint::black_box, iter, time::Dur
 
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::json;
 use tower::{Layer as _, Service as _, service_fn};
 use tower_telegram::{
-    router::session::{MemorySessions, SessionStore as _},
+    router::{
+        Router,
+        session::{MemorySessions, SessionStore as _},
+    },
+    types::Update,
     webhook::{
         DeliveryLayer, RawUpdate, ReplyBody, SequenceLayer,
         delivery::{Claim, DeliveryKey, DeliveryStore as _, MemoryStore},
@@ -29,6 +34,7 @@ pub(super) const ALL: &[ScalePath] = &[
     path("turn of a chat, others have theirs", 1 << 17, turn),
     path("place in a chat's queue", 1 << 17, place),
     path("session that is written and read", 1 << 17, session),
+    path("command among a router's routes", 1 << 12, command),
 ];
 
 /// Each new id takes the place of the oldest.
@@ -46,6 +52,24 @@ fn handle(store: &MemoryStore, id: i64) -> Result<(), BoxError> {
         other => return Err(format!("update {id} is claimed: {other:?}").into()),
     };
     Ok(())
+}
+
+/// Commands of the same length, so that a comparison of names costs the same.
+fn command(held: i64) -> Result<Round, BoxError> {
+    let mut router: Router = Router::new();
+    for number in 0..held {
+        router = router.command(&*format!("c{number:07}"), async || {});
+    }
+    let text = format!("/c{:07}", held / 3);
+    let update = json!({"update_id": 1, "message": {"message_id": 1, "date": 1,
+        "chat": {"id": 1, "type": "private"}, "text": text,
+        "entities": [{"type": "bot_command", "offset": 0, "length": text.len()}]}});
+    let update: Update = serde_json::from_value(update)?;
+    Ok(Box::new(move |_| {
+        let reply = output(router.call(Request::new(update.clone())))??;
+        black_box(reply);
+        Ok(())
+    }))
 }
 
 fn claim_handled(held: i64) -> Result<Round, BoxError> {

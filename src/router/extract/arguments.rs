@@ -74,33 +74,24 @@ impl<'a> Arguments<'a> {
 /// - A tuple of up to six is one after the other: `(u32, Option<u32>, String)`.
 /// - `()` is no argument.
 ///
-/// For a type of your own:
+/// - [`Parsed`] is one word as any type that implements `FromStr`.
+///
+/// A type of your own that is made of several words implements it:
 ///
 /// ```
-/// use std::str::FromStr;
-///
 /// use tower_telegram::router::{Arguments, FromArguments, InvalidArguments};
 ///
-/// enum Side {
-///     Heads,
-///     Tails,
+/// /// "3 apples".
+/// struct Order {
+///     count: u32,
+///     goods: String,
 /// }
 ///
-/// impl FromStr for Side {
-///     type Err = String;
-///
-///     fn from_str(word: &str) -> Result<Self, String> {
-///         match word {
-///             "heads" => Ok(Self::Heads),
-///             "tails" => Ok(Self::Tails),
-///             _ => Err("heads or tails".into()),
-///         }
-///     }
-/// }
-///
-/// impl FromArguments for Side {
+/// impl FromArguments for Order {
 ///     fn from_arguments(arguments: &mut Arguments<'_>) -> Result<Self, InvalidArguments> {
-///         arguments.parse()
+///         let count = arguments.parse()?;
+///         let goods = arguments.rest().to_owned();
+///         Ok(Self { count, goods })
 ///     }
 /// }
 /// ```
@@ -124,6 +115,31 @@ macro_rules! impl_by_word {
 }
 
 impl_by_word!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 bool char);
+
+/// A word of a command's arguments, read by `FromStr`.
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use tower_telegram::router::{Command, Parsed, Router};
+///
+/// async fn ping(Command((Parsed(host), times)): Command<(Parsed<IpAddr>, u32)>) {
+///     println!("{host} is called {times} times.");
+/// }
+///
+/// let router: Router = Router::new().command("ping", ping);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parsed<T>(pub T);
+
+impl<T> FromArguments for Parsed<T>
+where
+    T: FromStr<Err: Into<BoxError>>,
+{
+    fn from_arguments(arguments: &mut Arguments<'_>) -> Result<Self, InvalidArguments> {
+        arguments.parse().map(Self)
+    }
+}
 
 impl FromArguments for () {
     fn from_arguments(_: &mut Arguments<'_>) -> Result<Self, InvalidArguments> {

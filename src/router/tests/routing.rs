@@ -313,6 +313,37 @@ async fn layers_are_around_the_routes_that_were_there() {
     assert_eq!(*log.lock().unwrap(), [UpdateType::Message]);
 }
 
+/// In either order of merging.
+#[tokio::test]
+async fn j6_a_groups_layer_is_around_its_own_routes_only() {
+    let count = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&count);
+    let counting = tower::layer::layer_fn(move |route: Route| {
+        let seen = Arc::clone(&seen);
+        route.map_request(move |request: Request<Update>| {
+            *seen.lock().unwrap() += 1;
+            request
+        })
+    });
+    let group = || {
+        let group = Router::<()>::new().command("ban", says!("banned"));
+        group.layer(counting.clone()).private()
+    };
+    let others = || {
+        Router::new()
+            .command("help", says!("help"))
+            .message(says!("message"))
+    };
+    for router in [others().merge(group()), group().merge(others())] {
+        *count.lock().unwrap() = 0;
+        assert_eq!(answer(&router, said("/help")).await.unwrap(), "help");
+        assert_eq!(answer(&router, said("x")).await.unwrap(), "message");
+        assert_eq!(*count.lock().unwrap(), 0);
+        assert_eq!(answer(&router, said("/ban")).await.unwrap(), "banned");
+        assert_eq!(*count.lock().unwrap(), 1);
+    }
+}
+
 #[tokio::test]
 async fn j18_the_reply_of_an_error_hook_goes_to_where_the_update_is_from() {
     let router: Router = Router::new()
