@@ -202,7 +202,7 @@ impl NatsQueueReader {
                 return Ok(RecordResult::Lost);
             }
             RecordKind::Count { attempts } => {
-                self.uncount(&message, *attempts).await?;
+                self.set_count(&message, *attempts).await?;
                 return Ok(RecordResult::Recorded);
             }
             RecordKind::Bury { attempts, failure } => {
@@ -256,7 +256,7 @@ impl NatsQueueReader {
         Ok(count)
     }
 
-    async fn uncount(&self, message: &ReceivedMessage, count: u32) -> Result<(), QueueError> {
+    async fn set_count(&self, message: &ReceivedMessage, count: u32) -> Result<(), QueueError> {
         let mut attempts = message.attempts.lock().await;
         if attempts.is_stored {
             self.queue.store_attempts(message.sequence, count).await?;

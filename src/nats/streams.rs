@@ -133,7 +133,8 @@ impl NatsQueue {
 /// Refuses a stream, made by another program perhaps, whose messages would be lost or delivered again. The server can't
 /// change these settings, or only with what the stream has.
 fn check(found: &Config, wanted: &Config) -> Result<(), QueueError> {
-    if found.subjects.len() != wanted.subjects.len() {
+    let is_queue = wanted.retention == RetentionPolicy::WorkQueue;
+    if is_queue && found.subjects.len() != wanted.subjects.len() {
         return Err(QueueError::partitions(found.subjects.len().to_string()));
     }
     let name = &wanted.name;
@@ -142,7 +143,7 @@ fn check(found: &Config, wanted: &Config) -> Result<(), QueueError> {
         Err(QueueError::settings(what))
     };
     let has = |subject| found.subjects.contains(subject);
-    if !wanted.subjects.iter().all(has) {
+    if found.subjects.len() != wanted.subjects.len() || !wanted.subjects.iter().all(has) {
         return other("subjects", &found.subjects);
     }
     if found.retention != wanted.retention {

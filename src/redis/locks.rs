@@ -32,6 +32,9 @@ const MIN_LEASE: Duration = Duration::from_millis(100);
 
 const MAX_LEASE: Duration = Duration::from_secs(60 * 60);
 
+/// How soon a lease is renewed again after a call that failed.
+const SHORTEST_RENEWAL_PAUSE: Duration = Duration::from_millis(20);
+
 /// How soon a waiter that no message wakes asks again.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
@@ -267,14 +270,14 @@ impl LockWaiter {
         );
     }
 
-    async fn keep_renewing(&self, fence: u64, until: Instant, keeper: &LeaseKeeper) {
-        let mut pause = until.saturating_duration_since(Instant::now()) / 3;
+    async fn keep_renewing(&self, fence: u64, mut until: Instant, keeper: &LeaseKeeper) {
         loop {
-            sleep(pause).await;
-            pause = self.locks.lease / 3;
-            let asked = Instant::now();
+            // After an error too, so that a renewal that failed is tried again before the end.
+            let left = until.saturating_duration_since(Instant::now());
+            sleep((left / 3).max(SHORTEST_RENEWAL_PAUSE)).await;
+            let renewed_until = Instant::now() + self.locks.lease;
             match self.renew(fence).await {
-                Ok(true) if keeper.renew((asked + self.locks.lease).into_std()) => {}
+                Ok(true) if keeper.renew(renewed_until.into_std()) => until = renewed_until,
                 Ok(_) => return,
                 Err(error) => {
                     let error = ErrorChain(&error);

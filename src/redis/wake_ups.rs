@@ -42,7 +42,8 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// again by itself, and needs a Tokio runtime only then. While it is not connected, all goes on as without it.
 ///
 /// Redis users with restricted rights need `SUBSCRIBE` and `PUBLISH` on the channels `tower-telegram:wake:*`. In
-/// a cluster, a client of any one node does, because nodes pass messages on to each other.
+/// a cluster, a client of any one node does, because nodes pass messages on to each other. A message can hand over a lock, so
+/// nothing else may publish on these channels.
 ///
 /// # Example
 ///

@@ -29,6 +29,11 @@ impl<K, V> ShrinkingMap<K, V> {
         self.0.values()
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.values_mut()
+    }
+
     pub(crate) fn into_keys(self) -> impl Iterator<Item = K> {
         self.0.into_keys()
     }

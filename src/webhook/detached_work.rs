@@ -16,13 +16,15 @@ use crate::task::{
 #[derive(Debug, Default)]
 pub(crate) struct DetachedWork {
     state: Mutex<DetachedState>,
-    /// Notified when the last work has ended, and when the shutdown begins or cancels.
-    changed: Notify,
+    /// Notified when work has ended. Only a shutdown waits for it.
+    ended: Notify,
+    /// Notified when a shutdown begins, and when it cancels. All work waits for it.
+    shutdown_changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct DetachedState {
-    running: ShrinkingMap<u64, WorkItem>,
+    running: ShrinkingMap<u64, RunningWork>,
     last_id: u64,
     shutdown: WorkShutdown,
     /// The work that a shutdown has ended before it was done.
@@ -39,6 +41,13 @@ enum WorkShutdown {
         end: Option<Instant>,
     },
     Cancelled,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RunningWork {
+    item: WorkItem,
+    /// Another piece of work has abandoned the update, or this one has.
+    is_abandoned: bool,
 }
 
 /// A piece of work on an update.
@@ -69,7 +78,11 @@ impl DetachedWork {
         let mut state = self.state();
         state.last_id += 1;
         let id = state.last_id;
-        state.running.insert(id, item);
+        let running = RunningWork {
+            item,
+            is_abandoned: false,
+        };
+        state.running.insert(id, running);
         DetachedGuard {
             work: Arc::clone(self),
             id,
@@ -88,21 +101,31 @@ impl DetachedWork {
 
     /// The updates of the running work, those of one several times where it has several pieces.
     pub(crate) fn keys(&self) -> Vec<DeliveryKey> {
-        self.state().running.values().map(|item| item.key).collect()
+        let state = self.state();
+        state.running.values().map(|work| work.item.key).collect()
     }
 
     /// A shutdown begins, which cancels what still runs at its end; without one it waits for as long as it takes.
     pub(crate) fn shut_down_by(&self, end: Option<Instant>) {
-        self.state().shutdown = WorkShutdown::Draining { end };
-        self.changed.notify_waiters();
+        let mut state = self.state();
+        state.shutdown = match state.shutdown {
+            WorkShutdown::NotBegun => WorkShutdown::Draining { end },
+            // Another shutdown may end sooner, and takes back no cancellation.
+            WorkShutdown::Draining { end: other } => WorkShutdown::Draining {
+                end: [other, end].into_iter().flatten().min(),
+            },
+            WorkShutdown::Cancelled => WorkShutdown::Cancelled,
+        };
+        drop(state);
+        self.shutdown_changed.notify_waiters();
     }
 
     /// The time of the shutdown is over. Returns the acknowledged updates that aren't done.
     pub(crate) fn cancel(&self) -> Vec<DeliveryKey> {
         let mut state = self.state();
         state.shutdown = WorkShutdown::Cancelled;
-        self.changed.notify_waiters();
-        let running = state.running.values();
+        self.shutdown_changed.notify_waiters();
+        let running = state.running.values().map(|work| work.item);
         let acknowledged = running.filter(|item| item.kind == WorkKind::Acknowledged);
         acknowledged.map(|item| item.key).collect()
     }
@@ -111,7 +134,7 @@ impl DetachedWork {
     pub(crate) fn take_unfinished(&self) -> Vec<WorkItem> {
         let mut state = self.state();
         let mut unfinished = std::mem::take(&mut state.unfinished);
-        unfinished.extend(state.running.values());
+        unfinished.extend(state.running.values().map(|work| work.item));
         unfinished
     }
 
@@ -121,21 +144,22 @@ impl DetachedWork {
 
     /// Waits until no work runs.
     pub(crate) async fn drained(&self) {
-        self.until(|state| state.running.is_empty()).await;
+        self.until(&self.ended, |state| state.running.is_empty())
+            .await;
     }
 
     /// Waits until no work runs but that of handlers, which can't be cancelled.
     pub(crate) async fn cancelled_work_ended(&self) {
-        self.until(|state| {
+        self.until(&self.ended, |state| {
             let mut running = state.running.values();
-            running.all(|item| item.kind == WorkKind::LeftRunning)
+            running.all(|work| work.item.kind == WorkKind::LeftRunning)
         })
         .await;
     }
 
-    async fn until(&self, holds: impl Fn(&DetachedState) -> bool) {
+    async fn until(&self, notify: &Notify, holds: impl Fn(&DetachedState) -> bool) {
         loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
+            let mut changed = std::pin::pin!(notify.notified());
             // It listens before it looks, so that no notification is missed in between.
             changed.as_mut().enable();
             if holds(&self.state()) {
@@ -162,14 +186,28 @@ impl DetachedGuard {
             WorkShutdown::Draining { end } => end.is_some_and(|end| end < time),
             WorkShutdown::Cancelled => true,
         };
-        self.work.until(is_too_early).await;
+        let work = &self.work;
+        work.until(&work.shutdown_changed, is_too_early).await;
     }
 
     /// Waits until a shutdown cancels the work.
     pub(crate) async fn cancelled(&self) {
-        self.work
-            .until(|state| matches!(state.shutdown, WorkShutdown::Cancelled))
-            .await;
+        let is_cancelled =
+            |state: &DetachedState| matches!(state.shutdown, WorkShutdown::Cancelled);
+        let work = &self.work;
+        work.until(&work.shutdown_changed, is_cancelled).await;
+    }
+
+    /// The update is abandoned. `false` if other work that runs has abandoned it, so that it gets one dead letter.
+    pub(crate) fn begin_abandoning(&self) -> bool {
+        let mut state = self.work.state();
+        let of_update = state.running.values_mut();
+        let mut is_first = true;
+        for work in of_update.filter(|work| work.item.key == self.item.key) {
+            is_first &= !work.is_abandoned;
+            work.is_abandoned = true;
+        }
+        is_first
     }
 
     /// The work ends without being done. A shutdown that has begun reports it.
@@ -185,6 +223,70 @@ impl Drop for DetachedGuard {
     fn drop(&mut self) {
         let mut state = self.work.state();
         state.running.remove(&self.id);
-        self.work.changed.notify_waiters();
+        self.work.ended.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: DeliveryKey = DeliveryKey {
+        bot: None,
+        update_id: 1,
+    };
+
+    fn other_key() -> DeliveryKey {
+        DeliveryKey {
+            update_id: 2,
+            ..KEY
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d20_a_second_shutdown_takes_no_cancellation_back() {
+        let work = Arc::new(DetachedWork::default());
+        let guard = work.begin(KEY, WorkKind::Acknowledged);
+        work.shut_down_by(Some(Instant::now()));
+        assert_eq!(work.cancel(), [KEY]);
+        work.shut_down_by(None);
+        // It isn't polled before the second one.
+        guard.cancelled().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d20_the_sooner_end_of_two_shutdowns_counts() {
+        let work = Arc::new(DetachedWork::default());
+        let guard = work.begin(KEY, WorkKind::Acknowledged);
+        let now = Instant::now();
+        work.shut_down_by(Some(now));
+        work.shut_down_by(Some(now + std::time::Duration::from_secs(9)));
+        guard
+            .shutdown_before(now + std::time::Duration::from_secs(1))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn d20_an_update_that_was_acknowledged_twice_is_abandoned_once() {
+        let work = Arc::new(DetachedWork::default());
+        let [first, second] = [KEY, KEY].map(|key| work.begin(key, WorkKind::Acknowledged));
+        let other = work.begin(other_key(), WorkKind::Acknowledged);
+        assert!(first.begin_abandoning());
+        assert!(!second.begin_abandoning());
+        assert!(other.begin_abandoning());
+    }
+
+    /// A burst of acknowledged updates would otherwise wake each other again and again.
+    #[tokio::test]
+    async fn work_that_ends_wakes_no_other_work() {
+        let work = Arc::new(DetachedWork::default());
+        let guard = work.begin(KEY, WorkKind::Acknowledged);
+        let mut cancelled = tokio_test::task::spawn(guard.cancelled());
+        assert!(cancelled.poll().is_pending());
+        drop(work.begin(other_key(), WorkKind::Acknowledged));
+        assert!(!cancelled.is_woken());
+        assert_eq!(work.cancel(), [KEY]);
+        assert!(cancelled.is_woken());
+        assert!(cancelled.poll().is_ready());
     }
 }

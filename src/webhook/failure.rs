@@ -73,6 +73,9 @@ enum FailureKind {
     Status(http::StatusCode),
     #[cfg(feature = "tokio")]
     Vanished,
+    /// No attempt could be made or ended, for this reason.
+    #[cfg(feature = "tokio")]
+    NotHandled(&'static str),
 }
 
 impl Failure {
@@ -191,7 +194,14 @@ impl Failure {
         Self::new(FailureKind::Vanished)
     }
 
-    /// The kind of failure, for spans: the reason of a deferral, `error`, `panic`, `vanished`, or the status, such as `502`.
+    /// No attempt could be made or ended, for this reason.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn not_handled(reason: &'static str) -> Self {
+        Self::new(FailureKind::NotHandled(reason))
+    }
+
+    /// The kind of failure, for spans: the reason of a deferral, `error`, `panic`, `vanished`, `not_handled`, or the status,
+    /// such as `502`.
     pub(crate) fn error_type(&self) -> Cow<'static, str> {
         if let Some(reason) = self.next.deferral {
             return reason.name().into();
@@ -202,6 +212,8 @@ impl Failure {
             FailureKind::Status(status) => status.as_str().to_owned().into(),
             #[cfg(feature = "tokio")]
             FailureKind::Vanished => "vanished".into(),
+            #[cfg(feature = "tokio")]
+            FailureKind::NotHandled(_) => "not_handled".into(),
         }
     }
 
@@ -269,7 +281,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             FailureKind::Error(cause) if self.is_deferral() => {
-                write!(f, "the handler deferred the update: {}", ErrorChain(cause))
+                let who = match self.deferral_reason() {
+                    Some(DeferralReason::Handler) => "the handler deferred the update",
+                    _ => "the update was deferred",
+                };
+                write!(f, "{who}: {}", ErrorChain(cause))
             }
             FailureKind::Error(cause) => write!(f, "the handler failed: {}", ErrorChain(cause)),
             FailureKind::Panic(text) => write!(f, "the handler panicked: {text}"),
@@ -278,6 +294,8 @@ impl fmt::Display for Failure {
             FailureKind::Vanished => {
                 f.write_str("the previous attempt did not finish (process lost)")
             }
+            #[cfg(feature = "tokio")]
+            FailureKind::NotHandled(reason) => f.write_str(reason),
         }
     }
 }

@@ -67,7 +67,8 @@ pub enum Rejection {
     ShuttingDown,
     /// 503: the store failed, so whether the update was handled is unknown.
     StoreUnavailable,
-    /// 503: the handler deferred the update: see [`Failure::deferral`](super::Failure::deferral).
+    /// 503: the update was deferred, by the handler or because of its session: see
+    /// [`Failure::deferral`](super::Failure::deferral).
     /// [`Failure`](super::Failure), in the extensions too, says why.
     Deferred,
     /// 500: the handler's reply can't be sent.
@@ -214,7 +215,7 @@ impl fmt::Display for Rejection {
             Self::LockUnavailable => f.write_str("sequence lock unavailable"),
             Self::ShuttingDown => f.write_str("shutting down"),
             Self::StoreUnavailable => f.write_str("delivery store unavailable"),
-            Self::Deferred => f.write_str("the handler deferred the update"),
+            Self::Deferred => f.write_str("the update was deferred"),
             Self::Interrupted => f.write_str("the body broke off"),
             Self::Malformed(_) => f.write_str("not an update"),
             Self::Unreadable(_) => f.write_str("not readable as the handler's type"),

@@ -169,7 +169,7 @@ async fn d20_an_acknowledged_update_without_time_for_its_next_attempt_is_a_dead_
         let letters = letters.lock().expect("no panic");
         assert_eq!(letters.len(), usize::from(has_hook));
         for letter in letters.iter() {
-            let failure = "the handler failed: no attempt could begin before shutdown";
+            let failure = "no attempt could begin before shutdown";
             assert_eq!(letter.failure.to_string(), failure);
             assert_eq!(letter.attempts, 0);
         }
@@ -196,7 +196,7 @@ async fn d20_an_acknowledged_update_that_a_shutdown_cancels_is_a_dead_letter_or_
             .iter()
             .map(|letter| letter.failure.to_string())
             .collect();
-        let expected = has_hook.then_some("the handler failed: it was cancelled by shutdown");
+        let expected = has_hook.then_some("the attempt was cancelled by shutdown");
         assert_eq!(failures, Vec::from_iter(expected));
         assert_eq!(deliveries.running(), 0);
     }
@@ -295,7 +295,7 @@ async fn d20_an_acknowledged_update_whose_ten_minutes_are_over_is_a_dead_letter(
         };
         let failure = letter.failure.to_string();
         if is_deferred {
-            let expected = "the handler failed: no attempt could begin within ten minutes";
+            let expected = "no attempt could begin within ten minutes";
             assert_eq!((letter.attempts, &*failure), (0, expected));
         } else {
             assert_eq!(failure, "the handler failed: no");

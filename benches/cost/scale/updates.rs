@@ -34,7 +34,7 @@ pub(super) const ALL: &[ScalePath] = &[
     path("turn of a chat, others have theirs", 1 << 17, turn),
     path("place in a chat's queue", 1 << 17, place),
     path("session that is written and read", 1 << 17, session),
-    path("command among a router's routes", 1 << 12, command),
+    path("command of a router with so many", 1 << 12, command),
 ];
 
 /// Each new id takes the place of the oldest.

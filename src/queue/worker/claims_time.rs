@@ -28,6 +28,12 @@ impl ClaimsTime {
         *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 
+    /// For how long all are valid still, if they aren't renewed. Zero if they never were.
+    pub(super) fn left(&self) -> Duration {
+        let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        renewed.map_or(Duration::ZERO, |at| self.lease.saturating_sub(at.elapsed()))
+    }
+
     /// Whether all are valid without asking: for a quarter of their lease.
     pub(super) fn are_certain(&self) -> bool {
         let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,11 +50,15 @@ mod tests {
         let lease = Duration::from_secs(10);
         let claims = ClaimsTime::new(lease);
         assert!(!claims.are_certain(), "there are none yet");
+        assert_eq!(claims.left(), Duration::ZERO);
         let called = Instant::now();
         tokio::time::advance(lease / 8).await;
         claims.renewed(called);
         assert!(claims.are_certain());
         tokio::time::advance(lease / 8).await;
         assert!(!claims.are_certain());
+        assert_eq!(claims.left(), lease * 3 / 4);
+        tokio::time::advance(lease).await;
+        assert_eq!(claims.left(), Duration::ZERO);
     }
 }

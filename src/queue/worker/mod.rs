@@ -164,7 +164,7 @@ impl Worker {
     /// # Errors
     ///
     /// When the queue has another number of partitions, or settings that it can't have. Then too it waits for the
-    /// handlers that run, and records their updates.
+    /// handlers that run, at most until its claims end, and records their updates.
     pub async fn run_until<S, F>(self, service: S, shutdown: F) -> Result<(), QueueError>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -175,8 +175,14 @@ impl Worker {
     {
         let mut run = WorkerRun::new(self.settings, service);
         let ended = run.until(pin!(shutdown)).await;
-        // Also after an error: an update that is done but not recorded would be handled again.
-        run.drain().await;
+        let limit = run.shutdown_timeout();
+        let limit = match &ended {
+            Ok(()) => limit,
+            // An update that is done but not recorded would be handled again. The claims aren't renewed any more, and
+            // after them another worker would handle the same updates.
+            Err(_) => limit.min(run.claims_left()),
+        };
+        run.drain(limit).await;
         ended
     }
 }

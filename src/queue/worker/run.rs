@@ -175,8 +175,17 @@ where
         }
     }
 
-    /// Waits for the handlers that run, and gives all partitions back.
-    pub(super) async fn drain(&mut self) {
+    pub(super) fn shutdown_timeout(&self) -> Duration {
+        self.settings().shutdown_timeout
+    }
+
+    /// For how long other workers leave the partitions alone, if they aren't renewed.
+    pub(super) fn claims_left(&self) -> Duration {
+        self.attempts.claims.left()
+    }
+
+    /// Waits for the handlers that run, for this long, and gives all partitions back.
+    pub(super) async fn drain(&mut self, limit: Duration) {
         self.stays = false;
         self.attempts.stop_repeats();
         self.runner.retire(|_| true);
@@ -184,7 +193,7 @@ where
             partition.leaving = true;
         }
         self.next_heartbeat = Instant::now();
-        let mut end = pin!(sleep(self.settings().shutdown_timeout));
+        let mut end = pin!(sleep(limit));
         while self.runner.is_running(|_| true) {
             tokio::select! {
                 biased;
@@ -210,8 +219,11 @@ where
     /// Gives back all partitions.
     async fn leave(&mut self) {
         if self.beating.is_some() {
-            let beat = end_of(&mut self.beating).await;
-            drop(self.heard(beat));
+            // One that hangs is given up, so that the last one has time too.
+            match timeout(UNCOUNT_TIMEOUT / 2, end_of(&mut self.beating)).await {
+                Ok(beat) => drop(self.heard(beat)),
+                Err(_) => self.beating = None,
+            }
         }
         self.start_heartbeat();
         let beat = end_of(&mut self.beating).await;
@@ -684,14 +696,24 @@ mod tests {
         }
     }
 
+    /// After its claims, another worker has its partitions.
     #[tokio::test(start_paused = true)]
-    async fn d10_a_worker_that_an_error_ends_waits_for_its_handlers_and_records_them() {
+    async fn d10_a_worker_that_an_error_ends_waits_for_its_handlers_while_it_has_its_claims() {
+        for (seconds, settled) in [(3, &["1"][..]), (5, &[])] {
+            let began = Instant::now();
+            assert_eq!(settled_after_an_error(seconds).await, settled, "{seconds}");
+            assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+        }
+    }
+
+    /// The updates that are done, where the queue has another number of partitions after its first claim.
+    async fn settled_after_an_error(seconds: u32) -> Vec<String> {
         let queue = Arc::new(OneChat {
             valid_claims: 1,
             ..OneChat::default()
         });
-        let service = service_fn(|_: Request<RawUpdate>| async {
-            sleep(5 * SECOND).await;
+        let service = service_fn(move |_: Request<RawUpdate>| async move {
+            sleep(seconds * SECOND).await;
             Ok::<_, Infallible>(Response::new(ReplyBody::default()))
         });
         let opened = Arc::clone(&queue);
@@ -699,8 +721,7 @@ mod tests {
         let error = worker.run(service).await.unwrap_err();
         assert!(error.is_partitions(), "{error}");
         let settled = queue.settled.lock().unwrap();
-        let settled: Vec<_> = settled.iter().map(|id| &**id).collect();
-        assert_eq!(settled, ["1"], "its handler ran when the error came");
+        settled.iter().map(|id| id.to_string()).collect()
     }
 
     #[tokio::test(start_paused = true)]

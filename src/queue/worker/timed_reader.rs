@@ -238,7 +238,7 @@ mod tests {
         let began = Instant::now();
         let shutdown = tokio::time::sleep(3 * SECOND);
         worker.run_until(service, shutdown).await.unwrap();
-        // It tries to leave for five seconds, and waits for no call that began before.
+        // It tries to leave for five seconds. Half of them are for a call that began before.
         assert_eq!(began.elapsed().as_secs(), 8);
     }
 }

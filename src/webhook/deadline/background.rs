@@ -60,7 +60,7 @@ impl PastAttempts {
     fn abandon(&mut self, otherwise: &'static str) -> Unhandled {
         let last = self.last.take();
         Unhandled {
-            failure: last.unwrap_or_else(|| Failure::error(otherwise.into())),
+            failure: last.unwrap_or_else(|| Failure::not_handled(otherwise)),
             attempts: self.failed,
         }
     }
@@ -92,16 +92,19 @@ where
         let handled = tokio::select! {
             biased;
             () = cancelled(work.as_ref()) => {
-                Err(past.abandon("it was cancelled by shutdown"))
+                Err(past.abandon("the attempt was cancelled by shutdown"))
             }
             handled = self.handle(call, &mut past, work.as_ref()) => handled,
         };
+        let may_abandon = || work.as_ref().is_none_or(DetachedGuard::begin_abandoning);
         let is_done = match handled {
             Ok(handled) => tokio::select! {
                 biased;
                 () = send(&self.client, self.update.update_id(), handled) => true,
                 () = cancelled(work.as_ref()) => false,
             },
+            // The same update twice: the response to its first request was lost.
+            Err(_) if !may_abandon() => false,
             Err(unhandled) => abandon(self.update, unhandled, delivery).await,
         };
         if let Some(work) = work.filter(|_| !is_done) {

@@ -103,13 +103,14 @@ impl JudgedAttempt {
     /// The service returned an error. It is judged as the layer further out will judge it, which makes a response of it or
     /// hands it to a runner.
     pub(super) fn of_error<E: 'static>(error: &E, attempt: AttemptNumber) -> Self {
-        match known_error(error) {
-            Some(error) => {
-                let failure = Failure::caused_by(error, ErrorChain(error).to_string());
-                Self::of_failure(&failure, attempt)
-            }
-            None => Self::failed("error", attempt),
+        let Some(error) = known_error(error) else {
+            return Self::failed("error", attempt);
+        };
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return Self::of_failure(failure, attempt);
         }
+        let failure = Failure::caused_by(error, ErrorChain(error).to_string());
+        Self::of_failure(&failure, attempt)
     }
 
     pub(super) fn panicked(attempt: AttemptNumber) -> Self {
@@ -167,4 +168,19 @@ fn known_error<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
         return Some(error);
     }
     error.downcast_ref::<Overloaded>().map(|error| error as _)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l4_the_message_of_an_error_says_once_that_the_handler_failed() {
+        let first = AttemptNumber::of(&http::Extensions::new());
+        let judged = JudgedAttempt::of_error(&Failure::error("no".into()), first);
+        assert_eq!(judged.message.as_deref(), Some("the handler failed: no"));
+        let deferred = JudgedAttempt::of_error(&Failure::deferral("busy"), first);
+        let message = "the handler deferred the update: busy";
+        assert_eq!(deferred.message.as_deref(), Some(message));
+    }
 }
