@@ -219,7 +219,7 @@ where
     /// Gives back all partitions.
     async fn leave(&mut self) {
         if self.beating.is_some() {
-            // One that hangs is given up, so that the last one has time too.
+            // One that hangs is dropped, so that the last one has time too.
             match timeout(UNCOUNT_TIMEOUT / 2, end_of(&mut self.beating)).await {
                 Ok(beat) => drop(self.heard(beat)),
                 Err(_) => self.beating = None,
