@@ -272,6 +272,30 @@ async fn d32_a_late_message_hands_no_lock_over() {
     held.release().await;
 }
 
+/// A lock that was handed over has three seconds at first, so a renewal that fails has to be tried again before their end.
+#[tokio::test]
+async fn d32_a_lock_that_was_handed_over_outlives_a_renewal_that_fails() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let held = turn(&server.locks()).await;
+    let waiting = {
+        let locks = server.locks().wake_ups(&WakeUps::new(server.client()));
+        tokio::spawn(async move { turn(&locks).await })
+    };
+    until_waiting(&server, 1).await;
+    held.release().await;
+    let handed_over = timeout(20 * SECOND, waiting).await.expect("in time");
+    let handed_over = handed_over.expect("no panic");
+    let kill = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+    let killed: i64 = server.ask(&kill).await;
+    assert!(killed > 0);
+    let lease = handed_over.lease().expect("of a lock of Redis");
+    let lost = timeout(5 * SECOND, lease.lost()).await;
+    assert!(lost.is_err(), "its lease has ended");
+    handed_over.release().await;
+}
+
 /// The chat's next update here asks when the turn before was given back, and not at the same time.
 #[tokio::test]
 async fn d8_only_the_first_of_a_replicas_line_asks() {
