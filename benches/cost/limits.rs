@@ -16,7 +16,7 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("read/30 KB keyboard, Update::from_slice", 502_000.0, 313.0),
     // Ordinary hash maps, one function that decides the outcome, and a claim that is given back
     // when its owner is gone.
-    Limit::new("delivery", 2_840.0, 3.0),
+    Limit::new("delivery", 2_940.0, 3.0),
     // A future that was done panics when it is polled again, which takes a state of its own.
     Limit::new("request/wrong secret", 605.0, 0.0),
     // The services that a request clones have the handler's time-out and the limits of single types in them.
@@ -30,12 +30,12 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("request/reply, with delivery", 18_400.0, 11.0),
     // The envelope is read by the one JSON reader. While the request is written, the connection is watched for a
     // response, and `Retry-After` counts with any status.
-    Limit::new("client/send", 16_500.0, 8.0),
+    Limit::new("client/send", 16_900.0, 8.0),
     // The search in the tables, three moves of the update with its request's head, and the box of the handler's future.
     // Without the box a router's type would name each handler.
     Limit::new("routes/router", 505.0, 1.0),
     // One more move of the handler's future.
-    Limit::new("spans/update, no subscriber", 90.0, 0.0),
+    Limit::new("spans/update, no subscriber", 98.0, 0.0),
     // Two moves of the call and its future, one more type of service to clone, poll and drop, and the choice between a call
     // that is recorded, which ends its span when it is dropped, and one that isn't.
     Limit::new("spans/call, no subscriber", 172.0, 0.0),

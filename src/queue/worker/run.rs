@@ -721,7 +721,7 @@ mod tests {
         let error = worker.run(service).await.unwrap_err();
         assert!(error.is_partitions(), "{error}");
         let settled = queue.settled.lock().unwrap();
-        settled.iter().map(|id| id.to_string()).collect()
+        settled.iter().map(ToString::to_string).collect()
     }
 
     #[tokio::test(start_paused = true)]
