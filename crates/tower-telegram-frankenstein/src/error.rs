@@ -1,6 +1,6 @@
 //! The error of a call.
 
-use std::{error, fmt};
+use std::{error, fmt, time::Duration};
 
 use frankenstein::response::{ErrorResponse, ResponseParameters};
 use tower_telegram::{
@@ -57,7 +57,9 @@ impl From<client::Error> for Error {
         if source.kind() != ErrorKind::Api {
             return Self::Call(source);
         }
-        let retry_after = source.retry_after().map(|wait| wait.as_secs());
+        // A part of a second is a whole one, so that the next call isn't too early.
+        let whole_seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let retry_after = source.retry_after().map(whole_seconds);
         let parameters = ResponseParameters {
             migrate_to_chat_id: source.migrate_to_chat_id(),
             retry_after: retry_after.map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX)),
