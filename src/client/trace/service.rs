@@ -57,9 +57,28 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut call: ApiRequest) -> Self::Future {
-        let Some(trace) = begin(self.hooks.as_ref(), &mut call) else {
+    fn call(&mut self, call: ApiRequest) -> Self::Future {
+        // Without a subscriber that takes one comparison.
+        if self.hooks.is_none() && LevelFilter::current() < LevelFilter::INFO {
             // Made in its place: a move of the future is most of what a call costs that isn't recorded.
+            return ResponseFuture {
+                state: CallState::Plain {
+                    future: self.inner.call(call),
+                },
+            };
+        }
+        self.call_recorded(call)
+    }
+}
+
+impl<S> TraceCalls<S>
+where
+    S: Service<ApiRequest, Response = ApiResponse>,
+{
+    /// A function of its own, so that a call that isn't recorded has nothing of it in its frame.
+    #[inline(never)]
+    fn call_recorded(&mut self, mut call: ApiRequest) -> ResponseFuture<S::Future> {
+        let Some(trace) = begin(self.hooks.as_ref(), &mut call) else {
             return ResponseFuture {
                 state: CallState::Plain {
                     future: self.inner.call(call),
@@ -79,17 +98,8 @@ where
     }
 }
 
-/// `None` if nothing records the call. Without a subscriber that takes one comparison.
-#[inline]
+/// `None` if nothing records the call.
 fn begin(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<TracedCall> {
-    if hooks.is_none() && LevelFilter::current() < LevelFilter::INFO {
-        return None;
-    }
-    begin_recording(hooks, call)
-}
-
-#[inline(never)]
-fn begin_recording(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<TracedCall> {
     let span = match hooks {
         None => call_span(call),
         Some(hooks) => hooks.make_span(call),
@@ -247,17 +257,27 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             CallStateProjection::Plain { future } => future.poll(cx).map_err(to_client_error),
-            CallStateProjection::Traced { traced } => {
-                let Some(future) = traced else {
-                    polled_after_completion()
-                };
-                let done = ready!(future.as_mut().poll(cx));
-                // The call has ended, however long this is kept.
-                *traced = None;
-                Poll::Ready(done)
-            }
+            CallStateProjection::Traced { traced } => poll_recorded(traced, cx),
         }
     }
+}
+
+#[inline(never)]
+fn poll_recorded<F, E>(
+    traced: &mut Option<Pin<Box<TracedCallFuture<F>>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ApiResponse, Error>>
+where
+    F: Future<Output = Result<ApiResponse, E>>,
+    E: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    let Some(future) = traced else {
+        polled_after_completion()
+    };
+    let done = ready!(future.as_mut().poll(cx));
+    // The call has ended, however long this is kept.
+    *traced = None;
+    Poll::Ready(done)
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {
