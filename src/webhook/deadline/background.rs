@@ -103,8 +103,9 @@ where
                 () = send(&self.client, self.update.update_id(), handled) => true,
                 () = cancelled(work.as_ref()) => false,
             },
-            // The same update twice: the response to its first request was lost.
-            Err(_) if !may_abandon() => false,
+            // The update was acknowledged twice, because its first response was lost. The other work abandons it, and is
+            // reported if it can't.
+            Err(_) if !may_abandon() => true,
             Err(unhandled) => abandon(self.update, unhandled, delivery).await,
         };
         if let Some(work) = work.filter(|_| !is_done) {
