@@ -71,6 +71,16 @@ fn webhook(client: Client) -> Webhook {
     Webhook::new(secret(SECRET)).deadline(DeadlineLayer::ack_after(SECOND, client))
 }
 
+/// With the letters of its dead-letter hook, if it has one.
+fn webhook_with_letters(client: Client, has_hook: bool) -> (Webhook, Letters) {
+    let (layer, letters) = deliveries(MemoryStore::new());
+    let webhook = webhook(client);
+    if has_hook {
+        return (webhook.delivery(layer), letters);
+    }
+    (webhook, letters)
+}
+
 /// Sends update 1, which is acknowledged after a second.
 async fn acknowledged<F, Fut>(webhook: Webhook, handler: F) -> DeliveryHandle
 where
@@ -149,12 +159,7 @@ async fn d20_a_shutdown_waits_for_further_attempts_at_an_acknowledged_update() {
 async fn d20_an_acknowledged_update_without_time_for_its_next_attempt_is_a_dead_letter_at_once() {
     for has_hook in [true, false] {
         let (client, _) = slow_client(SECOND);
-        let (layer, letters) = deliveries(MemoryStore::new());
-        let webhook = if has_hook {
-            webhook(client).delivery(layer)
-        } else {
-            webhook(client)
-        };
+        let (webhook, letters) = webhook_with_letters(client, has_hook);
         let deliveries = acknowledged(webhook, async |_| {
             sleep(2 * SECOND).await;
             let failure = Failure::deferral("closed").with_retry_after(100 * SECOND);
@@ -180,12 +185,7 @@ async fn d20_an_acknowledged_update_without_time_for_its_next_attempt_is_a_dead_
 async fn d20_an_acknowledged_update_that_a_shutdown_cancels_is_a_dead_letter_or_named_as_lost() {
     for has_hook in [true, false] {
         let (client, _) = slow_client(SECOND);
-        let (layer, letters) = deliveries(MemoryStore::new());
-        let webhook = if has_hook {
-            webhook(client).delivery(layer)
-        } else {
-            webhook(client)
-        };
+        let (webhook, letters) = webhook_with_letters(client, has_hook);
         let deliveries = acknowledged(webhook, async |_| pending().await).await;
         let began = Instant::now();
         let report = deliveries.shutdown(LIMIT).await;
@@ -200,6 +200,25 @@ async fn d20_an_acknowledged_update_that_a_shutdown_cancels_is_a_dead_letter_or_
         assert_eq!(failures, Vec::from_iter(expected));
         assert_eq!(deliveries.running(), 0);
     }
+}
+
+/// Telegram sends it again, if its first response was lost.
+#[tokio::test(start_paused = true)]
+async fn d20_an_update_that_was_acknowledged_twice_has_one_letter_and_isnt_lost() {
+    let (client, _) = slow_client(SECOND);
+    let (webhook, letters) = webhook_with_letters(client, true);
+    let service = webhook.handler(async |_: Update| {
+        pending::<()>().await;
+    });
+    let deliveries = service.deliveries();
+    for _ in 0..2 {
+        let response = service.clone().oneshot(Call::new(MESSAGE).request());
+        let status = response.await.expect("infallible").status();
+        assert_eq!(status, StatusCode::OK);
+    }
+    let report = deliveries.shutdown(LIMIT).await;
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(letters.lock().expect("no panic").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode, header};
 use tokio::{
     runtime::Builder,
     sync::{Notify, mpsc},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::{Instant, sleep, timeout},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
@@ -67,6 +67,14 @@ async fn send(bot: &Bot, update: Request<RawUpdate>) -> Answer {
 async fn turn(locks: &RedisLocks) -> RedisLockGuard {
     let turn = timeout(20 * SECOND, locks.acquire("0:7")).await;
     turn.expect("the turn comes").unwrap()
+}
+
+/// Another replica, which waits for the lock to be handed over.
+async fn waiting_for_a_message(server: &Server) -> JoinHandle<RedisLockGuard> {
+    let locks = server.locks().wake_ups(&WakeUps::new(server.client()));
+    let waiting = tokio::spawn(async move { turn(&locks).await });
+    until_waiting(server, 1).await;
+    waiting
 }
 
 /// No other replica gets the lock for some time.
@@ -251,11 +259,7 @@ async fn d32_a_late_message_hands_no_lock_over() {
         return;
     };
     let held = turn(&server.locks()).await;
-    let waiting = {
-        let locks = server.locks().wake_ups(&WakeUps::new(server.client()));
-        tokio::spawn(async move { turn(&locks).await })
-    };
-    until_waiting(&server, 1).await;
+    let waiting = waiting_for_a_message(&server).await;
     let fields: Vec<String> = server.ask(&["HKEYS", KEY]).await;
     let name = fields.iter().find_map(|field| field.strip_prefix("line:"));
     let (process, number) = name.unwrap().split_once('-').unwrap();
@@ -279,11 +283,7 @@ async fn d32_a_lock_that_was_handed_over_outlives_a_renewal_that_fails() {
         return;
     };
     let held = turn(&server.locks()).await;
-    let waiting = {
-        let locks = server.locks().wake_ups(&WakeUps::new(server.client()));
-        tokio::spawn(async move { turn(&locks).await })
-    };
-    until_waiting(&server, 1).await;
+    let waiting = waiting_for_a_message(&server).await;
     held.release().await;
     let handed_over = timeout(20 * SECOND, waiting).await.expect("in time");
     let handed_over = handed_over.expect("no panic");

@@ -35,9 +35,7 @@ impl CallHooks {
         }
         span
     }
-}
 
-impl CallHooks {
     /// Within the span.
     pub(super) fn on_request(&self, call: &ApiRequest, span: &Span) {
         if let Some(hook) = &self.on_request {
