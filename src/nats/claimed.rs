@@ -129,7 +129,7 @@ impl Inbox {
         };
         let (delivery, sequence) = (info.consumer_sequence, info.stream_sequence);
         let is_redelivered = info.delivered > 1;
-        let stored_at = info.published;
+        let stored_at = info.published.unix_timestamp_nanos();
         let mut state = self.state();
         if state.condition != InboxCondition::Complete {
             return;

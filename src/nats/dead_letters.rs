@@ -11,7 +11,7 @@ use async_nats::{
 
 use super::{
     call::{failed, in_time},
-    message::ReceivedMessage,
+    message::{ReceivedMessage, stored_id},
     queue::NatsQueue,
     writer::{BOT_HEADER, headers_of, is_full},
 };
@@ -76,7 +76,8 @@ impl NatsQueue {
         let chat_key = chat_key(letter.bot, &letter.update);
         let subject = self.partition_subject(partition(&chat_key, self.partitions));
         // The same however often this is tried, and another one if the stream was made anew.
-        let id = format!("dead letter {number} of {:?}", stored.time);
+        let stored_id = stored_id(number, stored.time.unix_timestamp_nanos());
+        let id = format!("dead letter {stored_id}");
         let payload = letter.update.bytes().clone();
         let headers = headers_of(letter.bot);
         match self.publish(subject, Some(&id), headers, payload).await {
@@ -127,12 +128,8 @@ impl NatsQueue {
         // A header is one line.
         headers.insert(FAILURE_HEADER, failure.replace(['\r', '\n'], " "));
         let payload = message.message.payload.clone();
-        let buried = self.publish(
-            self.dead_subject(),
-            Some(&message.stored_id),
-            headers,
-            payload,
-        );
+        let id = message.stored_id();
+        let buried = self.publish(self.dead_subject(), Some(&id), headers, payload);
         buried.await.map(drop).map_err(failed)
     }
 

@@ -1,6 +1,6 @@
 //! A message that a worker has: an entry of the queue.
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
 use async_nats::jetstream::Message;
 use tokio::sync::Mutex;
@@ -11,12 +11,18 @@ use crate::{
     webhook::{BotId, Failure, RawUpdate},
 };
 
+/// The number of a message with the time at which it was stored, because a stream that was made anew begins its numbers
+/// at 1.
+pub(super) fn stored_id(sequence: u64, stored_at: i128) -> String {
+    format!("{sequence} of {stored_at}")
+}
+
 pub(super) struct ReceivedMessage {
     /// Its number in the stream, as the id of the entry.
     pub(super) id: Arc<str>,
     pub(super) sequence: u64,
-    /// Its number with the time at which it was stored: a stream that was made anew begins its numbers at 1.
-    pub(super) stored_id: String,
+    /// When the server stored it, in nanoseconds of Unix time.
+    stored_at: i128,
     pub(super) message: Message,
     /// Another worker may have begun it.
     pub(super) is_inherited: bool,
@@ -37,7 +43,7 @@ pub(super) struct CountedAttempts {
 impl ReceivedMessage {
     pub(super) fn new(
         sequence: u64,
-        stored_at: impl Debug,
+        stored_at: i128,
         is_inherited: bool,
         message: Message,
     ) -> Self {
@@ -49,11 +55,16 @@ impl ReceivedMessage {
         Self {
             id: sequence.to_string().into(),
             sequence,
-            stored_id: format!("{sequence} of {stored_at:?}"),
+            stored_at,
             message,
             is_inherited,
             attempts: Mutex::new(attempts),
         }
+    }
+
+    /// See [`stored_id`].
+    pub(super) fn stored_id(&self) -> String {
+        stored_id(self.sequence, self.stored_at)
     }
 
     /// The update and its bot. A message of another program may be none.

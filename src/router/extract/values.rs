@@ -158,7 +158,10 @@ impl<S: Sync> FromUpdateParts<S> for RawUpdate {
         parts: &mut UpdateParts,
         _: &S,
     ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
-        ready(extension(parts, "the raw update (see `Webhook::router`)"))
+        ready(extension(
+            parts,
+            "the raw update (see `Webhook::router` and `FromUpdateParts::TAKES_RAW`)",
+        ))
     }
 }
 
