@@ -1,7 +1,7 @@
 //! The type-erased service of a client.
 
 use std::{
-    error,
+    error, fmt,
     future::{Future, ready},
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -10,9 +10,7 @@ use std::{
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
-
-pub(super) type CallFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+use super::{ApiRequest, ApiResponse, Error, into_error::to_client_error};
 
 /// Like tower's `BoxCloneSyncService`. Additionally it makes a call through `&self` without boxing a clone of the
 /// service first, because that is how nearly all calls are made.
@@ -25,7 +23,7 @@ impl ErasedService {
         S::Error: Into<Box<dyn error::Error + Send + Sync>>,
         S::Future: Send + 'static,
     {
-        Self(Box::new(MapToClientError { inner: service }))
+        Self(Box::new(service))
     }
 
     /// Makes a call with a clone of the service, once that is ready.
@@ -57,7 +55,8 @@ trait Erased: Send + Sync {
 
 impl<S> Erased for S
 where
-    S: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone + Send + Sync + 'static,
+    S: Service<ApiRequest, Response = ApiResponse> + Clone + Send + Sync + 'static,
+    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
     S::Future: Send + 'static,
 {
     fn clone_box(&self) -> ErasedService {
@@ -69,17 +68,50 @@ where
         // Nearly every service is ready at once. Then the box has the call's future alone, and the call isn't moved
         // into a future that waits for the service. One that isn't ready is polled again by that future.
         match Service::poll_ready(&mut service, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Box::pin(Service::call(&mut service, call)),
-            Poll::Ready(Err(error)) => Box::pin(ready(Err(error))),
-            Poll::Pending => Box::pin(service.oneshot(call)),
+            Poll::Ready(Ok(())) => CallFuture(Box::pin(Service::call(&mut service, call))),
+            Poll::Ready(Err(error)) => CallFuture(Box::pin(ready(Err(to_client_error(error))))),
+            Poll::Pending => CallFuture(Box::pin(service.oneshot(call))),
         }
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Service::poll_ready(self, cx)
+        Service::poll_ready(self, cx).map_err(to_client_error)
     }
 
     fn call(&mut self, call: ApiRequest) -> CallFuture {
-        Box::pin(Service::call(self, call))
+        CallFuture(Box::pin(Service::call(self, call)))
+    }
+}
+
+/// The response future of a [`Client`](super::Client).
+pub struct CallFuture(Pin<Box<dyn ErasedFuture>>);
+
+impl Future for CallFuture {
+    type Output = Result<ApiResponse, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll_call(cx)
+    }
+}
+
+impl fmt::Debug for CallFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallFuture").finish_non_exhaustive()
+    }
+}
+
+/// The future of a call, with an error of any type. The error is converted here, and not by a future around this one, because
+/// the call's future would be moved into that one before it is boxed.
+trait ErasedFuture: Send {
+    fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ApiResponse, Error>>;
+}
+
+impl<F, E> ErasedFuture for F
+where
+    F: Future<Output = Result<ApiResponse, E>> + Send,
+    E: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<ApiResponse, Error>> {
+        self.poll(cx).map_err(to_client_error)
     }
 }

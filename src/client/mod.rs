@@ -74,6 +74,7 @@ pub use self::{
     builder::ClientBuilder,
     client::{Client, TELEGRAM_API_URL},
     env::EnvError,
+    erased::CallFuture,
     error::{Error, ErrorKind},
     migrate_chat::layer::MigrateChatLayer,
     reason::Reason,
