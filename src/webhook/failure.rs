@@ -2,7 +2,7 @@
 
 use std::{any::Any, borrow::Cow, error, fmt, sync::Arc, time::Duration};
 
-use crate::client::ErrorChain;
+use crate::client::{CallVerdict, ErrorChain, causes};
 
 /// Why an update wasn't handled. It is in the extensions of the 500 or 503 after which Telegram sends the update again,
 /// and in a `DeadLetter`.
@@ -200,14 +200,14 @@ impl Failure {
         Self::new(FailureKind::NotHandled(reason))
     }
 
-    /// The kind of failure, for spans: the reason of a deferral, `error`, `panic`, `vanished`, `not_handled`, or the status,
-    /// such as `502`.
+    /// The kind of failure, for spans: the reason of a deferral, that of an [error](error_type), `panic`, `vanished`,
+    /// `not_handled`, or the status, such as `502`.
     pub(crate) fn error_type(&self) -> Cow<'static, str> {
         if let Some(reason) = self.next.deferral {
             return reason.name().into();
         }
         match self.kind {
-            FailureKind::Error(_) => "error".into(),
+            FailureKind::Error(ref cause) => error_type(&*cause.error).into(),
             FailureKind::Panic(_) => "panic".into(),
             FailureKind::Status(status) => status.as_str().to_owned().into(),
             #[cfg(feature = "tokio")]
@@ -235,6 +235,34 @@ impl Failure {
         None
     }
 }
+
+/// The kind of a handler's error, for spans. If a call is its cause, that is the kind of the call's error, such as `api`. The
+/// types of other errors can't be named behind `dyn Error`: OpenTelemetry's conventions have `_OTHER` for these.
+pub(crate) fn error_type(error: &(dyn error::Error + 'static)) -> &'static str {
+    let known = causes(error).find_map(|cause| {
+        #[cfg(feature = "tokio")]
+        if cause.is::<HandlerTimedOut>() {
+            return Some("handler_timeout");
+        }
+        Some(CallVerdict::of(cause)?.kind.name())
+    });
+    known.unwrap_or("_OTHER")
+}
+
+/// The handler ran for longer than its time limit.
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+pub(crate) struct HandlerTimedOut(pub(crate) Duration);
+
+#[cfg(feature = "tokio")]
+impl fmt::Display for HandlerTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the handler ran for longer than {:?}", self.0)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl error::Error for HandlerTimedOut {}
 
 /// A handler's error, and the facts about another attempt. Crates such as anyhow hide the type of the outermost error,
 /// and this is how a [`Failure`] inside is recognised.

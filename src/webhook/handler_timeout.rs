@@ -72,8 +72,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    Failure, RawUpdate, ReplyBody, deadline::is_awaited_query, left_running::LeftRunning,
-    outcome::failed_response,
+    Failure, RawUpdate, ReplyBody, deadline::is_awaited_query, failure::HandlerTimedOut,
+    left_running::LeftRunning, outcome::failed_response,
 };
 use crate::{task::polled_after_completion, types::UpdateType};
 
@@ -282,7 +282,7 @@ where
 
 #[cold]
 fn timed_out(limit: Duration) -> Failure {
-    Failure::error(format!("the handler ran for longer than {limit:?}").into())
+    Failure::error(HandlerTimedOut(limit).into())
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {

@@ -7,6 +7,7 @@ use http::{Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tower::{BoxError, Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
 use tower_telegram::{
+    methods::DeleteMessage,
     router::{
         Router,
         session::{
@@ -20,7 +21,7 @@ use tower_telegram::{
     },
 };
 
-use super::support::message;
+use super::support::{Answers, CHAT_NOT_FOUND, message};
 use crate::support::{
     metrics::Measured,
     recorder::{RecordedSpan, Recorder},
@@ -238,9 +239,9 @@ async fn l4_an_error_is_judged_like_the_deliveries_judge_it() {
         ),
         (
             || Failure::permanent("no such order").into(),
-            "abandoned error",
+            "abandoned _OTHER",
         ),
-        (|| "it fails".into(), "failed error"),
+        (|| "it fails".into(), "failed _OTHER"),
     ];
     for (error, expected) in errors {
         let (recorder, _guard) = Recorder::start();
@@ -266,6 +267,52 @@ async fn l4_an_error_is_judged_like_the_deliveries_judge_it() {
     service.oneshot(message(5, 7)).await.unwrap_err();
     assert_eq!(*seen.lock().unwrap(), [UpdateOutcome::Deferred]);
     drop(recorder);
+}
+
+/// The layer can read the type of such an error, and not its text.
+#[tokio::test]
+async fn l4_an_error_of_a_services_own_type_has_the_types_name() {
+    #[derive(Debug)]
+    struct ShopError;
+
+    let (recorder, _guard) = Recorder::start();
+    let service =
+        ServiceBuilder::new()
+            .trace_updates()
+            .service(service_fn(async |_: Request<RawUpdate>| {
+                Err::<Response<ReplyBody>, _>(ShopError)
+            }));
+    service.oneshot(message(5, 7)).await.unwrap_err();
+    let updates = recorder.updates();
+    assert_eq!(updates[0].get("telegram.update.outcome"), "failed");
+    let error_type = updates[0].get("error.type");
+    assert!(
+        error_type.starts_with("it::trace::deferrals::") && error_type.ends_with("::ShopError"),
+        "{error_type}"
+    );
+}
+
+/// Also where the client's error is the service's own.
+#[tokio::test]
+async fn l4_a_services_client_error_has_its_kind() {
+    let (recorder, _guard) = Recorder::start();
+    let answers = Answers::default();
+    answers.push(CHAT_NOT_FOUND);
+    let client = answers.client();
+    let service =
+        ServiceBuilder::new()
+            .trace_updates()
+            .service(service_fn(move |_: Request<RawUpdate>| {
+                let client = client.clone();
+                async move {
+                    let deleted = client.send(DeleteMessage::new(7, 1)).await;
+                    deleted.map(|_| Response::<ReplyBody>::default())
+                }
+            }));
+    service.oneshot(message(5, 7)).await.unwrap_err();
+    let updates = recorder.updates();
+    assert_eq!(updates[0].get("error.type"), "api");
+    assert_eq!(updates[0].get("telegram.update.outcome"), "abandoned");
 }
 
 /// A runner has no response whose reason was counted before.

@@ -92,6 +92,7 @@ async fn l2_a_call_has_its_method_server_status_repeats_and_waits() {
     let [deleted, unreadable, refused] = &calls[..] else {
         panic!("a span a call: {calls:?}");
     };
+    assert!(calls.iter().all(|call| call.level == tracing::Level::INFO));
     for (field, value) in [
         ("otel.name", "deleteMessage"),
         ("otel.kind", "client"),
@@ -248,18 +249,46 @@ async fn l4_each_attempt_is_a_span_with_its_number_and_outcome() {
     assert_eq!(
         seen,
         [
-            "1 1 failed error ERROR",
-            "1 2 failed error ERROR",
-            "1 3 abandoned error ERROR",
+            "1 1 failed _OTHER ERROR",
+            "1 2 failed _OTHER ERROR",
+            "1 3 abandoned _OTHER ERROR",
             "2 1 failed panic ERROR",
-            "3 1 abandoned error ERROR",
-            "4 1 failed error ERROR",
+            "3 1 abandoned _OTHER ERROR",
+            "4 1 failed handler_timeout ERROR",
             "5 1 done  ",
         ]
     );
     let updates = recorder.updates();
     assert!(updates[0].get("error.message").contains("it fails"));
     assert!(updates.iter().all(|span| span.has_ended));
+}
+
+/// A handler whose call fails, and one that shows another error in its place.
+#[tokio::test]
+async fn l4_a_call_that_fails_is_the_type_of_its_handlers_error() {
+    let (recorder, _guard) = Recorder::start();
+    let answers = Answers::default();
+    let client = answers.client();
+    let bot = webhook().handler(move |update: Update| {
+        let client = client.clone();
+        async move {
+            let deleted = client.send(DeleteMessage::new(7, 1)).await;
+            match update.update_id {
+                1 => deleted.map(drop).map_err(tower::BoxError::from),
+                _ => deleted
+                    .map(drop)
+                    .map_err(|error| std::io::Error::other(error).into()),
+            }
+        }
+    });
+    let bot = bot.into_updates();
+    for update_id in [1, 2] {
+        answers.push(CHAT_NOT_FOUND);
+        drop(bot.clone().oneshot(message(update_id, 7)).await.unwrap());
+    }
+    let updates = recorder.updates();
+    let types: Vec<_> = updates.iter().map(|span| span.get("error.type")).collect();
+    assert_eq!(types, ["api", "api"]);
 }
 
 #[tokio::test(start_paused = true)]

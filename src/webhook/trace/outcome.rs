@@ -8,7 +8,7 @@ use tower::{BoxError, load_shed::error::Overloaded};
 use crate::{
     client::{self, ErrorChain},
     telemetry::update_span::AttemptNumber,
-    webhook::{Failure, Rejection, ReplyBody, outcome::Outcome},
+    webhook::{Failure, Rejection, ReplyBody, failure::error_type, outcome::Outcome},
 };
 
 /// The outcome of an attempt at an update.
@@ -104,13 +104,22 @@ impl JudgedAttempt {
     /// hands it to a runner.
     pub(super) fn of_error<E: 'static>(error: &E, attempt: AttemptNumber) -> Self {
         let Some(error) = known_error(error) else {
-            return Self::failed("error", attempt);
+            // The name of its type is all that is known of it.
+            return Self::failed(std::any::type_name::<E>(), attempt);
         };
         if let Some(failure) = error.downcast_ref::<Failure>() {
             return Self::of_failure(failure, attempt);
         }
         let failure = Failure::caused_by(error, ErrorChain(error).to_string());
-        Self::of_failure(&failure, attempt)
+        let judged = Self::of_failure(&failure, attempt);
+        if judged.outcome == UpdateOutcome::Deferred {
+            return judged;
+        }
+        // The failure has the error's text alone.
+        Self {
+            error_type: Some(error_type(error).into()),
+            ..judged
+        }
     }
 
     pub(super) fn panicked(attempt: AttemptNumber) -> Self {
