@@ -48,6 +48,8 @@ metrics! {
         "Attempts at updates that have ended, by type and outcome.";
     PROCESS_DURATION = Histogram Seconds "messaging.process.duration" [TYPE, OUTCOME]
         "How long an attempt at an update took, its wait for its turn in the chat included.";
+    HANDLER_DURATION = Histogram Seconds "telegram.handler.duration" [TYPE, OUTCOME]
+        "How long the handler took in an attempt that got to it, without the wait for the turn in the chat.";
     DELIVERY_LAG = Histogram Seconds "telegram.update.lag" [TYPE]
         "How old an update was when its attempt began, by its own date, in whole seconds.";
     IN_FLIGHT = Gauge Count "telegram.updates.in_flight" []
@@ -123,7 +125,7 @@ fields! { UPDATE_FIELDS, UPDATE_SPAN,
     "telegram.user.id" "the user, if asked for";
     "telegram.reply.method" "the method that the handler replied with";
     "telegram.link.traceparent" "the W3C trace context in which it was put into the queue";
-    "error.type" "`error`, `panic`, the number of a status such as `502`, or the reason of a deferral";
+    "error.type" "the class of the failure, or the reason of the deferral, as below";
     "error.message" "the failure or the reason of the deferral, with its causes";
 }
 

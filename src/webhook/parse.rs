@@ -55,7 +55,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{RawUpdate, Rejection, ResponseFuture, missing_layer::EncodedReply};
-use crate::types::ParseError;
+use crate::{telemetry::handler_start::HandlerStart, types::ParseError};
 
 pub(super) type UnreadableHook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
 
@@ -227,7 +227,10 @@ where
                 }
                 ResponseFuture::inner(self.inner.call(Request::from_parts(head, update)))
             }
-            Err(error) => ResponseFuture::early(self.layer.unreadable.decide(&raw, error)),
+            Err(error) => {
+                HandlerStart::clear(&head.extensions);
+                ResponseFuture::early(self.layer.unreadable.decide(&raw, error))
+            }
         }
     }
 }

@@ -77,6 +77,94 @@ async fn l5_attempts_are_counted_and_measured_by_type_and_outcome() {
     assert_eq!(measured.value("telegram.updates.in_flight"), 0.0);
 }
 
+/// The durations of a histogram by type and outcome.
+fn durations(measured: &Measured, name: &str, outcome: &str) -> Vec<f64> {
+    let labels = format!("telegram.update.type=\"message\",telegram.update.outcome=\"{outcome}\"");
+    measured.get(&format!("{name}{{{labels}}}"))
+}
+
+/// A handler of two seconds, and three updates of a chat at once, of which one is delivered twice.
+#[tokio::test(start_paused = true)]
+async fn l5_a_handlers_own_time_is_without_its_wait_for_a_turn_and_without_joined_deliveries() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let webhook = Webhook::without_secret_token().sequence(SequenceLayer::new());
+    let bot = webhook.handler(async |update: Update| {
+        tokio::time::sleep(SECOND * 2).await;
+        match update.update_id {
+            3 => Err("it fails"),
+            _ => Ok(()),
+        }
+    });
+    let bot = bot.into_updates();
+    let deliver = |update_id| bot.clone().oneshot(message(update_id, 7));
+    let rejoin = async {
+        tokio::time::sleep(SECOND).await;
+        deliver(1).await
+    };
+    drop(tokio::join!(deliver(1), deliver(2), deliver(3), rejoin));
+    let own = |outcome: &str| durations(&measured, "telegram.handler.duration", outcome);
+    let whole = |outcome: &str| durations(&measured, "messaging.process.duration", outcome);
+    assert_eq!(own("done"), [2.0, 2.0], "{:?}", measured.keys());
+    assert_eq!(own("failed"), [2.0]);
+    assert_eq!(whole("done"), [2.0, 4.0]);
+    assert_eq!(whole("failed"), [6.0]);
+}
+
+/// Only an update that gets to its handler has a time there.
+#[tokio::test(start_paused = true)]
+async fn l5_an_update_that_never_gets_to_its_handler_has_no_handlers_time() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let sequence = SequenceLayer::new().max_waiting_per_key(2).max_wait(SECOND);
+    let webhook = Webhook::without_secret_token().sequence(sequence);
+    let webhook = webhook.without_delivery().without_deadline();
+    let bot = webhook.clone().parse_as::<Vec<u8>>();
+    let bot = bot.handler(async |_: Vec<u8>| ());
+    drop(bot.into_updates().oneshot(message(1, 7)).await.unwrap());
+    let own = |outcome: &str| durations(&measured, "telegram.handler.duration", outcome);
+    let whole = |outcome: &str| durations(&measured, "messaging.process.duration", outcome);
+    assert_eq!(
+        (whole("done").len(), own("done").len()),
+        (1, 0),
+        "an array is no update"
+    );
+
+    let bot = webhook.handler(async |_: Update| tokio::time::sleep(SECOND * 5).await);
+    let bot = bot.into_updates();
+    let deliver = |update_id| bot.clone().oneshot(message(update_id, 7));
+    // One is handled; of the two that wait, one hangs up and one has waited for too long; and there is no room for more.
+    let hung_up = tokio::time::timeout(SECOND / 2, deliver(3));
+    let all = tokio::join!(deliver(2), hung_up, deliver(4), deliver(5));
+    drop(all);
+    assert_eq!(own("done"), [5.0], "{:?}", measured.keys());
+    assert_eq!((whole("cancelled"), own("cancelled")), (vec![0.5], vec![]));
+    assert_eq!(
+        (whole("deferred"), own("deferred")),
+        (vec![0.0, 1.0], vec![])
+    );
+}
+
+/// Polling has a chat's updates wait before their attempts, and a sequence of one's own within them.
+#[tokio::test(start_paused = true)]
+async fn l5_a_polled_updates_handler_has_its_own_time_too() {
+    let telegram = crate::support::get_updates::PolledTelegram::default();
+    telegram.message(7, "hi");
+    telegram.message(8, "hi");
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let one_by_one = SequenceLayer::by(|_: &RawUpdate| Some(0));
+    let webhook = Webhook::without_secret_token().sequence(one_by_one);
+    let bot = webhook.handler(async |_: Update| tokio::time::sleep(SECOND * 2).await);
+    let polling = tower_telegram::polling::Polling::new(telegram.client());
+    let running = tokio::spawn(polling.run(bot.into_updates()));
+    until("both are confirmed", || telegram.pending().is_empty()).await;
+    running.abort();
+    let of = |name: &str| durations(&measured, name, "done");
+    assert_eq!(of("telegram.handler.duration"), [2.0, 2.0]);
+    assert_eq!(of("messaging.process.duration"), [2.0, 4.0]);
+}
+
 /// The Unix time of this machine's clock, in seconds.
 fn unix_seconds() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -429,5 +517,5 @@ fn l5_each_metric_has_a_unit_and_a_description() {
         described.iter().any(|text| text.starts_with(lag)),
         "{described:?}"
     );
-    assert_eq!(described.len(), 18);
+    assert_eq!(described.len(), 19);
 }

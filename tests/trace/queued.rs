@@ -154,3 +154,52 @@ async fn l5_depth_and_age_of_each_partition_are_gauges() {
     );
     working.abort();
 }
+
+/// The second update waits in its attempt for the first, by a sequence of the program's own.
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn l5_a_queued_updates_handler_has_its_own_time_too() {
+    use std::time::Duration;
+
+    use tower_telegram::webhook::{RawUpdate, SequenceLayer};
+
+    use crate::support::metrics::Measured;
+
+    const TIME: Duration = Duration::from_millis(300);
+
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let queue = UpdateQueue::new(server.connection(), "bot").lease(SECOND);
+    for (update_id, chat) in [(1, 7), (2, 8)] {
+        let update = message(update_id, chat);
+        queue.enqueue(None, update.body()).await.unwrap();
+    }
+    let one_by_one = SequenceLayer::by(|_: &RawUpdate| Some(0));
+    let bot = Webhook::without_secret_token().sequence(one_by_one);
+    let bot = bot.handler(async |_: Update| tokio::time::sleep(TIME).await);
+    let worker = queue.worker(Answers::default().client());
+    let working = tokio::spawn(worker.run(bot.into_updates()));
+    let labels = "{telegram.update.type=\"message\",telegram.update.outcome=\"done\"}";
+    let of = |name: &str| measured.get(&format!("{name}{labels}"));
+    until("both are handled", || {
+        of("telegram.handler.duration").len() == 2
+    })
+    .await;
+    working.abort();
+    let (own, whole) = (
+        of("telegram.handler.duration"),
+        of("messaging.process.duration"),
+    );
+    let wait = measured.get("telegram.update.turn_wait");
+    assert_eq!(wait.len(), 1, "{:?}", measured.keys());
+    let time = TIME.as_secs_f64();
+    assert!(own.iter().all(|own| *own >= time), "{own:?}");
+    // The handler's time and the wait are parts of the attempt.
+    assert!(
+        own[0] <= whole[0] && own[1] + wait[0] <= whole[1],
+        "{own:?} {wait:?} {whole:?}"
+    );
+}

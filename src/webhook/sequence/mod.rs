@@ -98,7 +98,7 @@ use crate::task::{
     keyed_queue::{Capacity, KeyedQueue, Ticket},
     polled_after_completion,
 };
-use crate::telemetry::update_span::turn_waited;
+use crate::telemetry::{handler_start::HandlerStart, update_span::turn_waited};
 
 /// Handles the updates of a chat, or of another key, one after the other. See the [module](self).
 #[derive(Clone)]
@@ -255,13 +255,19 @@ where
             state: match self.layer.enter_queue(&request) {
                 SequenceEntry::Unkeyed => State::handle(ready, request, None),
                 SequenceEntry::Running(turn) => State::handle(ready, request, Some(turn)),
-                SequenceEntry::Waiting(ticket) => State::Waiting {
-                    began: Instant::now(),
-                    turn: WaitForTurn::new(self.layer.wait_policy.clone(), ticket),
-                    inner: self.inner.clone(),
-                    request,
-                },
-                SequenceEntry::Full => State::Rejected,
+                SequenceEntry::Waiting(ticket) => {
+                    HandlerStart::clear(request.extensions());
+                    State::Waiting {
+                        began: Instant::now(),
+                        turn: WaitForTurn::new(self.layer.wait_policy.clone(), ticket),
+                        inner: self.inner.clone(),
+                        request,
+                    }
+                }
+                SequenceEntry::Full => {
+                    HandlerStart::clear(request.extensions());
+                    State::Rejected
+                }
             },
         }
     }
@@ -378,6 +384,7 @@ where
             } = state.as_mut().project_replace(State::Done)
             {
                 turn_waited(request.extensions(), began.elapsed());
+                HandlerStart::set_now(request.extensions());
                 state.set(State::handle(inner, request, Some(turn)));
             }
         }

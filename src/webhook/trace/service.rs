@@ -21,6 +21,7 @@ use super::{
 use crate::{
     task::{clock::Instant, polled_after_completion},
     telemetry::{
+        handler_start::HandlerStart,
         metric, names,
         update_span::{AttemptNumber, CreationContext, UpdateSpan},
     },
@@ -121,6 +122,7 @@ struct TracedUpdate {
     update_id: i64,
     update_type: UpdateType,
     attempt: AttemptNumber,
+    handler_start: HandlerStart,
     has_ended: bool,
 }
 
@@ -155,6 +157,7 @@ impl TracedUpdate {
             update_id,
             update_type,
             attempt,
+            handler_start: HandlerStart::insert(request.extensions_mut()),
             has_ended: false,
         }
     }
@@ -200,6 +203,7 @@ impl TracedUpdate {
             return;
         }
         let (span, outcome) = (&self.span, judged.outcome);
+        let handler_took = self.handler_start.elapsed();
         let took = self.began.elapsed();
         span.record("telegram.update.outcome", outcome.as_str());
         if outcome.is_failure() {
@@ -219,6 +223,9 @@ impl TracedUpdate {
             let labels = || [self.update_type.as_str().into(), outcome.as_str().into()];
             names::UPDATES.increment(labels());
             names::PROCESS_DURATION.record(took.as_secs_f64(), labels());
+            if let Some(took) = handler_took {
+                names::HANDLER_DURATION.record(took.as_secs_f64(), labels());
+            }
             names::IN_FLIGHT.add(-1.0, []);
         }
         if outcome != UpdateOutcome::Done
