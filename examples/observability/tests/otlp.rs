@@ -1,8 +1,9 @@
 //! Runs the bot beside an OpenTelemetry collector on loopback, and reads the spans that it exports.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod bot;
+mod redis_server;
 
 use std::{
     net::SocketAddr,
@@ -10,7 +11,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bot::{free_address, start_bot, start_bot_as, until};
+use bot::{Program, free_address, start_bot, start_bot_as, start_queue_bot, until};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -93,11 +94,7 @@ async fn l12_a_collector_gets_the_spans_of_updates_and_calls() {
     let delivered = telegram.deliver_once(update::text(7, "hello")).await;
     assert_eq!(delivered.unwrap().status(), Some(200));
 
-    // A stop exports the spans that are left.
-    let stopped = Command::new("kill").arg(bot.id().to_string()).status();
-    assert!(stopped.unwrap().success());
-    let succeeded = until("the bot has ended", || bot.has_succeeded()).await;
-    assert!(succeeded);
+    stop(&mut bot).await;
 
     let [update] = &collector.spans("process message")[..] else {
         panic!("one span of the update: {:?}", collector.requests());
@@ -137,19 +134,70 @@ async fn l12_a_collector_gets_the_spans_of_updates_and_calls() {
     });
     assert!(named);
 
-    // Although the log is at `trace`, the crates below the bot export none.
+    assert_private(&collector, &telegram);
+}
+
+/// Stops a bot as an orchestrator does, which exports the spans that are left.
+async fn stop(bot: &mut Program) {
+    let stopped = Command::new("kill").arg(bot.id().to_string()).status();
+    assert!(stopped.unwrap().success());
+    let succeeded = until("the bot has ended", || bot.has_succeeded()).await;
+    assert!(succeeded);
+}
+
+/// Although the log is at `trace`, the crates below the bot export no spans; and neither the token nor the secret is in one.
+fn assert_private(collector: &Collector, telegram: &Telegram) {
     for span in collector.all_spans() {
         let is_ours = ["messaging.system", "telegram.method"]
             .iter()
             .any(|name| !attribute(&span.attributes, name).is_empty());
         assert!(is_ours, "{span:?}");
     }
-
-    // Neither the token nor the secret is in an exported span.
     let exported = format!("{:?}", collector.requests());
     for hidden in [telegram.token().to_string(), bot::SECRET.to_owned()] {
         assert!(!exported.contains(&hidden));
     }
+}
+
+/// The worker's span is in a trace of its own, with the call as its child and a link to the webhook's span. The context of
+/// that one was in the queue with the update.
+#[tokio::test]
+async fn l12_the_span_of_an_update_from_a_queue_is_linked_to_the_one_that_put_it_there() {
+    let Some(redis) = redis_server::start_redis().await else {
+        return;
+    };
+    let (collector, address) = Collector::start().await;
+    let telegram = Telegram::start().await.unwrap();
+    let mut bot = start_queue_bot(&telegram, &redis.url(), address).await;
+    let delivered = telegram.deliver_once(update::text(7, "hello")).await;
+    assert_eq!(delivered.unwrap().status(), Some(200));
+    telegram.wait_for_call("sendMessage").await.unwrap();
+    stop(&mut bot).await;
+
+    let all = collector.all_spans();
+    let [sent] = &collector.spans("send message")[..] else {
+        panic!("one span of the webhook: {all:?}");
+    };
+    assert_eq!(sent.kind(), SpanKind::Producer);
+    assert!(sent.links.is_empty() && sent.parent_span_id.is_empty());
+    let [processed] = &collector.spans("process message")[..] else {
+        panic!("one span of the worker: {all:?}");
+    };
+    assert_eq!(processed.kind(), SpanKind::Consumer);
+    let [link] = &processed.links[..] else {
+        panic!("one link: {processed:?}");
+    };
+    assert_eq!(link.trace_id, sent.trace_id);
+    assert_eq!(link.span_id, sent.span_id);
+    assert!(processed.parent_span_id.is_empty());
+    assert_ne!(processed.trace_id, sent.trace_id);
+    let [call] = &collector.spans("sendMessage")[..] else {
+        panic!("one span of the call: {all:?}");
+    };
+    assert_eq!(call.kind(), SpanKind::Client);
+    assert_eq!(call.trace_id, processed.trace_id);
+    assert_eq!(call.parent_span_id, processed.span_id);
+    assert_private(&collector, &telegram);
 }
 
 /// The span of the call that failed says why the bot doesn't start.

@@ -87,14 +87,8 @@ pub(crate) fn start_bot_as(
     admin: SocketAddr,
     collector: Option<SocketAddr>,
 ) -> Program {
-    let listen = free_address();
-    let mut bot = Command::new(env!("CARGO_BIN_EXE_observability"));
-    bot.env("TELEGRAM_BOT_TOKEN", token)
-        .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{listen}/telegram"))
-        .env("WEBHOOK_SECRET", SECRET)
-        .env("LISTEN", listen.to_string())
-        .env("ADMIN_LISTEN", admin.to_string())
+    let mut bot = program(env!("CARGO_BIN_EXE_observability"), token, telegram);
+    bot.env("ADMIN_LISTEN", admin.to_string())
         .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .stdout(Stdio::null());
     if let Some(collector) = collector {
@@ -103,4 +97,33 @@ pub(crate) fn start_bot_as(
             .env("RUST_LOG", "trace");
     }
     Program::start(&mut bot)
+}
+
+/// Starts the bot with a queue, and waits until it has set its webhook.
+pub(crate) async fn start_queue_bot(
+    telegram: &Telegram,
+    redis_url: &str,
+    collector: SocketAddr,
+) -> Program {
+    let token = telegram.token().to_string();
+    let mut bot = program(env!("CARGO_BIN_EXE_observability-queue"), &token, telegram);
+    bot.env("REDIS_URL", redis_url)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+        .env("RUST_LOG", "trace")
+        .stdout(Stdio::null());
+    let bot = Program::start(&mut bot);
+    until("the bot has set its webhook", || telegram.webhook()).await;
+    bot
+}
+
+/// A program of the example, with its settings for Telegram.
+fn program(path: &str, token: &str, telegram: &Telegram) -> Command {
+    let listen = free_address();
+    let mut bot = Command::new(path);
+    bot.env("TELEGRAM_BOT_TOKEN", token)
+        .env("TELEGRAM_API_URL", telegram.api_url())
+        .env("WEBHOOK_URL", format!("http://{listen}/telegram"))
+        .env("WEBHOOK_SECRET", SECRET)
+        .env("LISTEN", listen.to_string());
+    bot
 }

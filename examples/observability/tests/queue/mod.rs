@@ -1,10 +1,6 @@
 //! A worker of a queue on Redis, in the test's own process, with its metrics at an address of its own.
 
-use std::{
-    env,
-    net::{SocketAddr, TcpStream},
-    process::{Command, Stdio},
-};
+use std::net::SocketAddr;
 
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -20,40 +16,12 @@ use tower_telegram::{
 };
 use tower_telegram_test::Telegram;
 
-use crate::bot::{Program, free_address, until};
-
-/// A Redis that ends with the test.
-pub(crate) struct Redis {
-    _program: Program,
-    address: SocketAddr,
-}
-
-/// `None` where there is no `redis-server`, which CI must have.
-pub(crate) async fn start_redis() -> Option<Redis> {
-    let found = Command::new("redis-server").arg("--version").output();
-    if let Err(error) = found {
-        assert!(env::var_os("CI").is_none(), "no redis-server: {error}");
-        eprintln!("not tested, because there is no redis-server: {error}");
-        return None;
-    }
-    let address = free_address();
-    let mut command = Command::new("redis-server");
-    command
-        .args(["--bind", "127.0.0.1", "--save", ""])
-        .args(["--port", &address.port().to_string()])
-        .stdout(Stdio::null());
-    let program = Program::start(&mut command);
-    until("redis is up", || TcpStream::connect(address).ok()).await;
-    Some(Redis {
-        _program: program,
-        address,
-    })
-}
+use crate::redis_server::RedisServer;
 
 /// Starts a worker that has three updates of two chats to handle, which take longer than the test. Returns the address
 /// of its metrics.
-pub(crate) async fn start_worker(redis: &Redis, telegram: &Telegram) -> SocketAddr {
-    let redis = redis::Client::open(format!("redis://{}/", redis.address)).unwrap();
+pub(crate) async fn start_worker(redis: &RedisServer, telegram: &Telegram) -> SocketAddr {
+    let redis = redis::Client::open(redis.url()).unwrap();
     let connection = redis.get_connection_manager_lazy(ConnectionManagerConfig::new());
     let queue = UpdateQueue::new(connection.unwrap(), "bot").partitions(4);
     for (update_id, chat) in [(1, 20), (2, 20), (3, 21)] {
