@@ -19,5 +19,7 @@ mod polled;
 mod privacy;
 #[cfg(all(feature = "redis", unix))]
 mod queued;
+#[cfg(all(feature = "redis", unix))]
+mod replicas;
 mod spans;
 mod support;

@@ -1,5 +1,7 @@
 //! The number of the update in each event about one.
 
+use std::{error::Error, fmt, io};
+
 use http::Request;
 use tower::ServiceExt as _;
 use tower_telegram::{polling::Polling, types::Update, webhook::Webhook};
@@ -74,4 +76,35 @@ async fn l11_each_event_about_a_polled_update_has_its_number() {
     running.abort();
     let expected = ["attempt failed", "update abandoned"].map(|event| format!("{failing} {event}"));
     assert_eq!(events(&recorder), expected);
+}
+
+#[derive(Debug)]
+struct SaveError(io::Error);
+
+impl fmt::Display for SaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("while saving")
+    }
+}
+
+impl Error for SaveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn l11_an_event_and_its_span_have_an_error_with_its_causes() {
+    let (recorder, _guard) = Recorder::start();
+    let bot = Webhook::without_secret_token()
+        .handler(async |_: Update| Err::<(), _>(SaveError(io::Error::other("the disk is full"))));
+    let update = super::support::message(7, 7);
+    drop(bot.into_updates().oneshot(update).await.unwrap());
+    let expected = "the handler failed: while saving: the disk is full";
+    let events = recorder.events();
+    let failed = events
+        .iter()
+        .find(|event| event.message() == "attempt failed");
+    assert_eq!(failed.unwrap().fields["error"], expected);
+    assert_eq!(recorder.updates()[0].get("error.message"), expected);
 }
