@@ -28,12 +28,12 @@ pub(crate) const ALL: &[Path] = &[
         traced_calls(rounds)
     }),
     #[cfg(feature = "metrics")]
-    path("metrics/update", None, |rounds| {
+    path("metrics/update", Some("bare"), |rounds| {
         record_metrics()?;
         traced_updates(rounds)
     }),
     #[cfg(feature = "metrics")]
-    path("metrics/call", None, |rounds| {
+    path("metrics/call", Some("client/send"), |rounds| {
         record_metrics()?;
         traced_calls(rounds)
     }),

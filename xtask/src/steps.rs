@@ -73,6 +73,11 @@ const REST: &[Step] = &[
         "cost",
         Run::Cargo("bench -p tower-telegram-benches --bench cost -- --check"),
     ),
+    // A build of its own, because with metrics all paths cost more.
+    step(
+        "cost-metrics",
+        Run::Cargo("bench -p tower-telegram-benches --features metrics --bench cost -- --check"),
+    ),
     step("fuzz", Run::Script("fuzz/run.sh 20000x")),
     step(
         "licences",
