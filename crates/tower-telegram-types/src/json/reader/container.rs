@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
     /// Whether the object or array has content. Leaves it if not.
     #[inline]
     fn is_nonempty(&mut self, close: u8) -> bool {
-        let empty = self.peek() == Some(close);
+        let empty = self.next_is(close);
         if empty {
             self.at += 1;
             self.depth -= 1;
@@ -123,12 +123,7 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn next_item(&mut self, close: u8) -> Result<bool> {
-        // Mostly there is no white space before it.
-        if self.byte() == Some(b',') {
-            self.at += 1;
-            return Ok(true);
-        }
-        match self.peek() {
+        match self.byte() {
             Some(b',') => {
                 self.at += 1;
                 Ok(true)
@@ -138,6 +133,16 @@ impl<'a> Reader<'a> {
                 self.depth -= 1;
                 Ok(false)
             }
+            _ => self.next_item_after_space(close),
+        }
+    }
+
+    /// The same behind white space, which Telegram doesn't write.
+    #[cold]
+    #[inline(never)]
+    fn next_item_after_space(&mut self, close: u8) -> Result<bool> {
+        match self.peek() {
+            Some(b) if b == b',' || b == close => self.next_item(close),
             Some(_) => self.syntax("neither a comma nor the end of the list"),
             None => self.syntax("the text ends early"),
         }

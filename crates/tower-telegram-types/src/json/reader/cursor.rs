@@ -121,7 +121,13 @@ impl<'a> Reader<'a> {
     /// space, as in what Telegram writes.
     #[inline]
     pub(super) fn next_is(&mut self, wanted: u8) -> bool {
-        self.byte() == Some(wanted) || self.peek() == Some(wanted)
+        self.byte() == Some(wanted) || self.next_after_space_is(wanted)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_after_space_is(&mut self, wanted: u8) -> bool {
+        self.peek() == Some(wanted)
     }
 
     /// The byte at which the next value or key starts.
