@@ -133,7 +133,7 @@ pub(crate) struct Replica {
 
 /// The parts of a response that Telegram reads.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ReplicaAnswer {
     pub(crate) is_success: bool,
     /// In seconds.
     pub(crate) retry_after: Option<u64>,
@@ -186,7 +186,7 @@ impl Replica {
     }
 
     /// Asks the bot. Nothing comes back of one that is killed meanwhile.
-    pub(crate) async fn ask(&self, book: &Book, update: &Update) -> Option<Answer> {
+    pub(crate) async fn ask(&self, book: &Book, update: &Update) -> Option<ReplicaAnswer> {
         let mut request = Request::new(update.raw());
         request.extensions_mut().insert(Arc::new(update.clone()));
         let asking = self.bot.clone().oneshot(request);
@@ -196,8 +196,8 @@ impl Replica {
             response = self.life.of(asking) => response,
         };
         let answer = match response {
-            Ok(response) => Answer::read(&response),
-            Err(_) => Answer::failure(),
+            Ok(response) => ReplicaAnswer::read(&response),
+            Err(_) => ReplicaAnswer::failure(),
         };
         book.answered(update.id, answer.is_success);
         Some(answer)
@@ -222,7 +222,7 @@ impl Replica {
     }
 }
 
-impl Answer {
+impl ReplicaAnswer {
     fn failure() -> Self {
         Self {
             is_success: false,

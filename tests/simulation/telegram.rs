@@ -17,7 +17,7 @@ use tower_telegram::webhook::RawUpdate;
 
 use super::{
     Plan,
-    replica::{Answer, World},
+    replica::{ReplicaAnswer, World},
     rng::{Dice, For},
 };
 
@@ -101,7 +101,7 @@ impl Update {
 /// The result of sending it.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
-    Answer(Answer),
+    Answer(ReplicaAnswer),
     /// Not within 60 seconds.
     Late,
     /// The connection broke.

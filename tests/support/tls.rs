@@ -25,7 +25,7 @@ use tokio_rustls::{
 };
 
 /// The response to a request. One with a [`TlsFault`] in its extensions isn't sent.
-pub(crate) type Answering = fn(&request::Parts) -> Response<String>;
+pub(crate) type TlsResponder = fn(&request::Parts) -> Response<String>;
 
 /// A fault in place of a response.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// Starts a server with these ALPN protocols, which ends with the test's runtime.
-    pub(crate) async fn start(protocols: &[&str], answering: Answering) -> Self {
+    pub(crate) async fn start(protocols: &[&str], respond: TlsResponder) -> Self {
         let made = generate_simple_self_signed(["localhost".to_owned()]);
         let made = made.expect("a certificate");
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
@@ -81,7 +81,7 @@ impl Tls {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(serve(acceptor.accept(stream), answering));
+                tokio::spawn(serve(acceptor.accept(stream), respond));
             }
         });
         Self {
@@ -100,14 +100,14 @@ impl Tls {
     }
 }
 
-async fn serve(accepting: tokio_rustls::Accept<TcpStream>, answering: Answering) {
+async fn serve(accepting: tokio_rustls::Accept<TcpStream>, respond: TlsResponder) {
     // A client that doesn't trust the certificate closes the connection.
     let Ok(stream) = accepting.await else { return };
     let service = service_fn(move |request: Request<Incoming>| async move {
         let (head, body) = request.into_parts();
         // The rest of a request that the client has cancelled isn't needed.
         drop(body.collect().await);
-        let response = answering(&head);
+        let response = respond(&head);
         match response.extensions().get() {
             Some(TlsFault::Hang) => pending().await,
             Some(TlsFault::Reset) => Err(io::Error::other("on purpose")),

@@ -14,9 +14,11 @@ mod imports;
 mod missing;
 mod model;
 mod names;
+mod public_names;
 mod removed;
 mod schema;
 mod steps;
+mod structure;
 mod type_names;
 mod words;
 
@@ -32,6 +34,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   conformance --all    the same with all other tests of the workspace, as by cargo test
   imports              fails where files import each other, or a part imports one above it
   names                fails where more than one type has the same name
+  structure [checkout]…  figures of the source's layout, in a table with a column for each checkout, or for this one
+  public-names [checkout]  the public names of the published crates, one a line
   words [folder]…      lists phrases that are not plain English, and lines of docs for each line of code;
                        fails where there are such phrases
   words --sample N S   N sentences of the docs, chosen at random by the seed S
@@ -59,6 +63,11 @@ fn main() -> ExitCode {
         ["conformance", "--all"] => conformance::run(&root, true),
         ["imports"] => imports::run(&root).map(|lines| print(&lines)),
         ["names"] => type_names::run(&root).map(|lines| print(&lines)),
+        ["structure", ref checkouts @ ..] => structure::run(&root, checkouts).map(|t| print(&t)),
+        ["public-names"] => public_names::run(&root, None).map(|names| print(&names)),
+        ["public-names", checkout] => {
+            public_names::run(&root, Some(checkout)).map(|names| print(&names))
+        }
         ["words", ref rest @ ..] => words::run(&root, rest, print),
         _ => Err(USAGE.into()),
     };

@@ -49,6 +49,9 @@ const COMMANDS: Part = Part("commands", &["xtask/src"]);
 pub(super) const GENERATED: &[&str] = &[
     "crates/tower-telegram-types/src/methods",
     "crates/tower-telegram-types/src/types",
+    // Before the types had a crate of their own. `cargo xtask structure` reads such revisions too.
+    "src/methods",
+    "src/types",
 ];
 
 /// Files of these folders that take nothing from the rest of their folder, and so stand below it.

@@ -11,7 +11,7 @@ mod resolve;
 pub(crate) mod source;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
     path::Path,
 };
@@ -40,6 +40,33 @@ pub(crate) fn run(root: &Path) -> Result<String, String> {
     if wrong { Err(lines) } else { Ok(lines) }
 }
 
+/// The numbers of a [report](run).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) files: usize,
+    pub(crate) circles: usize,
+    /// Imports between files that are both on a layer.
+    pub(crate) up: usize,
+    /// Files that are on no layer.
+    pub(crate) unplaced: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(source: &Source) -> Self {
+        let found = Imports::of(source);
+        let placed = |file| layers::part(file).is_some();
+        let up = found
+            .up()
+            .filter(|(from, to, _)| placed(from) && placed(to));
+        Self {
+            files: found.files.len(),
+            circles: found.circles().len(),
+            up: up.count(),
+            unplaced: found.unplaced().count(),
+        }
+    }
+}
+
 /// The names that each file takes from each other file.
 #[derive(Debug, Default)]
 struct Imports {
@@ -47,6 +74,8 @@ struct Imports {
     names: BTreeMap<(String, String), Names>,
     /// Imports that weren't found, so that none is silently ignored.
     unknown: Vec<String>,
+    /// Files that no module leads to.
+    unreached: Vec<String>,
 }
 
 /// The names that a file takes from another.
@@ -62,11 +91,15 @@ impl Imports {
         let label = |file: &str| generated(file).unwrap_or(file).to_owned();
         let mut imports = Self {
             files: source.files().into_iter().map(label).collect(),
+            unreached: source.unreached.clone(),
             ..Self::default()
         };
         for (id, module) in source.modules.iter().enumerate() {
             let from = label(&module.file);
-            for mention in &module.mentions {
+            // A file mentions the same names over and over, and following one takes long.
+            let mut followed = HashSet::new();
+            let mentions = module.mentions.iter();
+            for mention in mentions.filter(|m| followed.insert((&m.path, m.by))) {
                 let targets = source.resolve(id, &mention.path);
                 if targets.is_empty() && mention.by != By::Path {
                     let path = mention.path.join("::");
@@ -101,11 +134,29 @@ impl Imports {
         imports
     }
 
+    fn circles(&self) -> Vec<Vec<&str>> {
+        circles::circles(self.names.keys().map(|(from, to)| (&**from, &**to)))
+    }
+
+    /// The imports that point up: the two files, and the names.
+    fn up(&self) -> impl Iterator<Item = (&str, &str, &Names)> {
+        let imports = self
+            .names
+            .iter()
+            .map(|((from, to), names)| (&**from, &**to, names));
+        imports.filter(|(from, to, _)| layers::points_up(from, to))
+    }
+
+    /// The files on no layer.
+    fn unplaced(&self) -> impl Iterator<Item = &str> {
+        let files = self.files.iter().map(|file| &**file);
+        files.filter(|file| layers::part(file).is_none())
+    }
+
     /// The faults and the summary, and whether there are faults.
     fn report(&self) -> (String, bool) {
         let mut lines = String::new();
-        let edges = self.names.keys().map(|(from, to)| (&**from, &**to));
-        let circles = circles::circles(edges);
+        let circles = self.circles();
         for circle in &circles {
             let _ = writeln!(lines, "circle of {} files:", circle.len());
             for ((from, to), names) in &self.names {
@@ -122,24 +173,18 @@ impl Imports {
             }
         }
         let mut up = 0;
-        for ((from, to), names) in &self.names {
-            if layers::points_up(from, to) {
-                up += 1;
-                let part = |file| layers::part(file).map_or("no layer", |part| part.0);
-                let _ = writeln!(
-                    lines,
-                    "up: {from} ({}) takes {} from {to} ({})",
-                    part(from),
-                    names.list(),
-                    part(to)
-                );
-            }
+        for (from, to, names) in self.up() {
+            up += 1;
+            let part = |file| layers::part(file).map_or("no layer", |part| part.0);
+            let _ = writeln!(
+                lines,
+                "up: {from} ({}) takes {} from {to} ({})",
+                part(from),
+                names.list(),
+                part(to)
+            );
         }
-        let unplaced: Vec<_> = self
-            .files
-            .iter()
-            .filter(|f| layers::part(f).is_none())
-            .collect();
+        let unplaced: Vec<_> = self.unplaced().collect();
         for file in &unplaced {
             let _ = writeln!(
                 lines,
@@ -149,13 +194,16 @@ impl Imports {
         for import in &self.unknown {
             let _ = writeln!(lines, "not found: {import}");
         }
+        for file in &self.unreached {
+            let _ = writeln!(lines, "{file} is in no module, so that nothing compiles it");
+        }
         let _ = write!(
             lines,
             "imports: {} files, {} circles, {up} that point up",
             self.files.len(),
             circles.len()
         );
-        let wrong = circles.len() + up + unplaced.len() + self.unknown.len();
+        let wrong = circles.len() + up + unplaced.len() + self.unknown.len() + self.unreached.len();
         (lines, wrong > 0)
     }
 }

@@ -17,12 +17,15 @@ use syn::{
 /// Rust files by their path from the root of the repository, with `/` between folders.
 pub(crate) type Files = BTreeMap<String, String>;
 
-/// Those of `src`, of each crate in `crates`, and of `xtask`.
+/// Those of `src`, of each crate in `crates`, if there are any, and of `xtask`.
 pub(crate) fn read(root: &Path) -> Result<Files, String> {
     let mut files = Files::new();
     read_folder(&root.join("src"), "src", &mut files)?;
     read_folder(&root.join("xtask/src"), "xtask/src", &mut files)?;
     let crates = root.join("crates");
+    if !crates.is_dir() {
+        return Ok(files);
+    }
     let entries = fs::read_dir(&crates).map_err(|e| format!("crates: {e}"))?;
     for entry in entries {
         let entry = entry.map_err(|e| e.to_string())?;
@@ -68,7 +71,7 @@ pub(super) struct Mention {
     pub(super) by: By,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum By {
     /// `use`
     Use,
@@ -103,6 +106,10 @@ pub(crate) struct Source {
     /// The libraries' root modules, by the name that others import them by.
     pub(super) crates: BTreeMap<String, usize>,
     pub(crate) types: BTreeSet<TypeName>,
+    /// The files of modules for tests alone.
+    test_files: BTreeSet<String>,
+    /// Files that no module leads to: the compiler never sees them.
+    pub(super) unreached: Vec<String>,
 }
 
 impl Source {
@@ -136,6 +143,14 @@ impl Source {
                 return Err(error);
             }
         }
+        let reached = source.files();
+        let is_reached =
+            |file: &&String| reached.contains(&***file) || source.test_files.contains(*file);
+        source.unreached = files
+            .keys()
+            .filter(|file| !is_reached(file))
+            .cloned()
+            .collect();
         Ok(source)
     }
 
@@ -224,9 +239,7 @@ impl Reader<'_> {
         let folder = format!("{}/{name}", self.folder);
         let file = match &item.content {
             Some(_) => Some(self.here().file.clone()),
-            None => [format!("{folder}.rs"), format!("{folder}/mod.rs")]
-                .into_iter()
-                .find(|file| self.files.contains_key(file)),
+            None => self.module_file(&folder),
         };
         let Some(file) = file else {
             let here = self.here().file.clone();
@@ -245,6 +258,37 @@ impl Reader<'_> {
             None => self.file(&file),
         }
         (self.module, self.folder, self.blocks) = outside;
+    }
+
+    /// The file of a module whose children's files are in this folder.
+    fn module_file(&self, folder: &str) -> Option<String> {
+        let mut files = [format!("{folder}.rs"), format!("{folder}/mod.rs")].into_iter();
+        files.find(|file| self.files.contains_key(file))
+    }
+
+    /// Remembers the files of a module for tests alone, of which nothing else is read.
+    fn skip_test_module(&mut self, item: &syn::ItemMod, folder: &str) {
+        let folder = format!("{folder}/{}", plain(&item.ident));
+        let parsed;
+        let items = match &item.content {
+            Some((_, items)) => items,
+            None => {
+                let Some(file) = self.module_file(&folder) else {
+                    return;
+                };
+                let Ok(found) = syn::parse_file(&self.files[&file]) else {
+                    return;
+                };
+                self.source.test_files.insert(file);
+                parsed = found.items;
+                &parsed
+            }
+        };
+        for item in items {
+            if let Item::Mod(item) = item {
+                self.skip_test_module(item, &folder);
+            }
+        }
     }
 
     fn imports(&mut self, tree: &UseTree, path: &mut Segments, by: By) {
@@ -348,6 +392,10 @@ impl Reader<'_> {
 impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item(&mut self, item: &'ast Item) {
         if only_in_tests(attributes(item)) {
+            if let Item::Mod(item) = item {
+                let folder = self.folder.clone();
+                self.skip_test_module(item, &folder);
+            }
             return;
         }
         match item {

@@ -234,3 +234,20 @@ fn an_import_that_is_not_found_is_named() {
         "not found: src/lib.rs imports crate::nothing::Here"
     );
 }
+
+#[test]
+fn a_file_that_no_module_leads_to_is_named() {
+    let found = report(&[
+        ("src/lib.rs", "mod client; #[cfg(test)] mod tests;"),
+        ("src/client/mod.rs", "#[cfg(test)] mod tests { mod inner; }"),
+        ("src/client/old.rs", ""),
+        ("src/client/tests/inner.rs", ""),
+        ("src/tests/mod.rs", "mod part;"),
+        ("src/tests/part.rs", ""),
+    ]);
+    assert_eq!(
+        found[0],
+        "src/client/old.rs is in no module, so that nothing compiles it"
+    );
+    assert_eq!(found.len(), 2, "{found:?}");
+}

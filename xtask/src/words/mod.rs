@@ -14,7 +14,7 @@ mod ratio;
 mod restated;
 mod rust;
 mod sample;
-mod tree;
+pub(crate) mod tree;
 
 use std::{fmt::Write as _, path::Path};
 

@@ -10,14 +10,14 @@ use std::{
 
 /// A tracked file by its path from the root of the repository, with `/` between folders.
 #[derive(Debug)]
-pub(super) struct TextFile {
-    pub(super) path: String,
-    pub(super) text: String,
+pub(crate) struct TextFile {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl TextFile {
     /// `rs` of `lib.rs`, or an empty string.
-    pub(super) fn extension(&self) -> &str {
+    pub(crate) fn extension(&self) -> &str {
         self.path
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension)
@@ -33,7 +33,7 @@ const EXEMPT: &[&str] = &[
 ];
 
 /// The files with text in them, in the order of their paths: of the working tree, or at a revision.
-pub(super) fn read(root: &Path, revision: Option<&str>) -> Result<Vec<TextFile>, String> {
+pub(crate) fn read(root: &Path, revision: Option<&str>) -> Result<Vec<TextFile>, String> {
     let listed = match revision {
         Some(revision) => git(root, &["ls-tree", "-r", "-z", "--name-only", revision])?,
         None => git(root, &["ls-files", "-z"])?,
@@ -66,7 +66,7 @@ fn has_text(path: &str) -> bool {
 }
 
 /// Whether a program wrote the file according to its first line.
-pub(super) fn is_generated(text: &str) -> bool {
+pub(crate) fn is_generated(text: &str) -> bool {
     text.lines()
         .next()
         .is_some_and(|line| line.contains("@generated"))
