@@ -11,6 +11,8 @@
 
 mod key_paths;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics_in_memory;
 mod paths;
 mod reading;
 mod routes;

@@ -73,6 +73,38 @@ fn check_text(text: &str) {
     assert!(!text.contains("1:a"), "{text:?}");
 }
 
+/// Checks a refusal against the members that the reference found.
+fn check_refusal(error: &Error, status: u16, json: Option<&Json>) {
+    let member = |name: &str| json.and_then(|json| json.get(name));
+    let ok = member("ok");
+    let said = member("error_code").and_then(Json::integer);
+    // A code alone marks an error if `ok` isn't a boolean.
+    let is_odd = !matches!(ok, Some(Json::Bool(_))) && said.is_some();
+    assert!(is_odd || ok == Some(&Json::Bool(false)));
+    assert!(member("error_code").is_some());
+    // Under the status of a success, a code that is a text counts too.
+    let is_success = (200..300).contains(&status);
+    let written = member("error_code").and_then(code_of).filter(|_| is_success);
+    let said = said.or(written).filter(|code| (100..1000).contains(code));
+    let code = said.unwrap_or(i64::from(status));
+    let shown = error.status().map(|code| i64::from(code.as_u16()));
+    assert_eq!(shown, Some(code));
+    let description = member("description").and_then(Json::string).unwrap_or_default();
+    let shown = error.description().unwrap();
+    let is_plain = |c: char| c.is_ascii_alphabetic() || c == ' ';
+    if description.chars().all(is_plain) {
+        assert_eq!(shown, description);
+    }
+    let parameter = |name: &str| member("parameters")?.get(name)?.integer();
+    let seconds = parameter("retry_after").and_then(|s| u64::try_from(s).ok());
+    // Of 0 seconds, the description may have a longer wait.
+    if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
+        let seconds = Duration::from_secs(seconds.min(86_400));
+        assert_eq!(error.retry_after(), Some(seconds));
+    }
+    assert_eq!(error.migrate_to_chat_id(), parameter("migrate_to_chat_id"));
+}
+
 fn check(answer: &Result<ApiResponse, Error>, status: u16, length: usize, json: Option<&Json>) {
     let member = |name: &str| json.and_then(|json| json.get(name));
     let ok = member("ok");
@@ -97,34 +129,7 @@ fn check(answer: &Result<ApiResponse, Error>, status: u16, length: usize, json: 
             // The dots in the place of a token may be longer than it.
             assert!(description.chars().count() <= 2 * length);
         }
-        Err(error) if error.kind() == ErrorKind::Api => {
-            let said = member("error_code").and_then(Json::integer);
-            // A code alone marks an error if `ok` isn't a boolean.
-            let is_odd = !matches!(ok, Some(Json::Bool(_))) && said.is_some();
-            assert!(is_odd || ok == Some(&Json::Bool(false)));
-            assert!(member("error_code").is_some());
-            // Under the status of a success, a code that is a text counts too.
-            let is_success = (200..300).contains(&status);
-            let written = member("error_code").and_then(code_of).filter(|_| is_success);
-            let said = said.or(written).filter(|code| (100..1000).contains(code));
-            let code = said.unwrap_or(i64::from(status));
-            let shown = error.status().map(|code| i64::from(code.as_u16()));
-            assert_eq!(shown, Some(code));
-            let description = member("description").and_then(Json::string).unwrap_or_default();
-            let shown = error.description().unwrap();
-            let is_plain = |c: char| c.is_ascii_alphabetic() || c == ' ';
-            if description.chars().all(is_plain) {
-                assert_eq!(shown, description);
-            }
-            let parameter = |name: &str| member("parameters")?.get(name)?.integer();
-            let seconds = parameter("retry_after").and_then(|s| u64::try_from(s).ok());
-            // Of 0 seconds, the description may have a longer wait.
-            if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
-                let seconds = Duration::from_secs(seconds.min(86_400));
-                assert_eq!(error.retry_after(), Some(seconds));
-            }
-            assert_eq!(error.migrate_to_chat_id(), parameter("migrate_to_chat_id"));
-        }
+        Err(error) if error.kind() == ErrorKind::Api => check_refusal(error, status, json),
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Http);
             assert_eq!(error.status().map(|code| code.as_u16()), Some(status));

@@ -70,6 +70,20 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         unsent,
     };
     object.emit(model, out);
+    emit_method(model, method, &name, &members, out);
+    if model::is_inline(method) {
+        let _ = writeln!(out, "impl InlineMethod for {name} {{}}\n");
+    }
+}
+
+/// The implementation of the trait `Method`.
+fn emit_method(
+    model: &Model,
+    method: &Method,
+    name: &str,
+    members: &[Member<'_>],
+    out: &mut String,
+) {
     let _ = writeln!(
         out,
         "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\n",
@@ -91,7 +105,7 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
             "fn chat_id(&self) -> Option<&ChatId> {{\n{value}\n}}\n"
         );
     }
-    let holders = uploading(model, &members);
+    let holders = uploading(model, members);
     if !holders.is_empty() {
         out.push_str("fn uploads(&self) -> Vec<Upload> {\nlet mut uploads = Vec::new();\n");
         for holder in holders {
@@ -112,9 +126,6 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         );
     }
     out.push_str("fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {\ncrate::json::from_str(result)\n}\n}\n\n");
-    if model::is_inline(method) {
-        let _ = writeln!(out, "impl InlineMethod for {name} {{}}\n");
-    }
 }
 
 /// The parameters that mean a message of a chat, and the one that means a message sent through inline mode.

@@ -72,73 +72,97 @@ impl Removed {
     }
 
     fn restore_all(self, schema: &mut Schema) -> Result<(), String> {
-        for gone in self.types {
-            let name = gone.it.name.clone();
-            let note = gone.note(&name)?;
-            is_absent(schema.types.iter().any(|t| t.name == name), &name)?;
-            let deprecated = Some(note);
-            schema.types.push(Type {
-                deprecated,
-                ..gone.it
-            });
+        self.types.into_iter().try_for_each(|t| t.restore(schema))?;
+        let mut methods = self.methods.into_iter();
+        methods.try_for_each(|method| method.restore(schema))?;
+        let mut fields = self.fields.into_iter();
+        fields.try_for_each(|field| field.restore(schema))?;
+        let mut members = self.members.into_iter();
+        members.try_for_each(|member| member.restore(schema))?;
+        self.values.into_iter().try_for_each(|v| v.restore(schema))
+    }
+}
+
+impl Gone<Type> {
+    fn restore(self, schema: &mut Schema) -> Result<(), String> {
+        let name = self.it.name.clone();
+        let deprecated = Some(self.note(&name)?);
+        is_absent(schema.types.iter().any(|t| t.name == name), &name)?;
+        schema.types.push(Type {
+            deprecated,
+            ..self.it
+        });
+        Ok(())
+    }
+}
+
+impl Gone<Method> {
+    fn restore(self, schema: &mut Schema) -> Result<(), String> {
+        let name = self.it.name.clone();
+        let deprecated = Some(self.note(&name)?);
+        is_absent(schema.methods.iter().any(|m| m.name == name), &name)?;
+        schema.methods.push(Method {
+            deprecated,
+            ..self.it
+        });
+        Ok(())
+    }
+}
+
+impl Gone<Part<Field>> {
+    fn restore(self, schema: &mut Schema) -> Result<(), String> {
+        let name = format!("{}.{}", self.it.of, self.it.it.name);
+        let deprecated = Some(self.note(&name)?);
+        let field = self.it.it;
+        let of = schema.types.iter().find(|t| t.name == self.it.of);
+        if of.is_some() && field.required && !has_default(&field.type_) {
+            return Err(format!(
+                "{name}: servers don't send it any more, and it has no default: write \"required\": false"
+            ));
         }
-        for gone in self.methods {
-            let name = gone.it.name.clone();
-            let note = gone.note(&name)?;
-            is_absent(schema.methods.iter().any(|m| m.name == name), &name)?;
-            let deprecated = Some(note);
-            schema.methods.push(Method {
-                deprecated,
-                ..gone.it
-            });
-        }
-        for gone in self.fields {
-            let name = format!("{}.{}", gone.it.of, gone.it.it.name);
-            let note = gone.note(&name)?;
-            let field = gone.it.it;
-            let of = schema.types.iter().find(|t| t.name == gone.it.of);
-            if of.is_some() && field.required && !has_default(&field.type_) {
-                return Err(format!(
-                    "{name}: servers don't send it any more, and it has no default: write \"required\": false"
-                ));
-            }
-            let fields = fields_of(schema, &gone.it.of)?;
-            is_absent(fields.iter().any(|f| f.name == field.name), &name)?;
-            let deprecated = Some(note);
-            fields.push(Field {
-                deprecated,
-                ..field
-            });
-        }
-        for gone in self.members {
-            let Part { of, it } = &gone.it;
-            let name = format!("{of}: {}", it.member);
-            let note = gone.note(&name)?;
-            let mut types = schema.types.iter_mut();
-            let Some(Type {
-                one_of: Some(members),
-                deprecated_members,
-                ..
-            }) = types.find(|t| t.name == *of)
-            else {
-                return Err(format!("{name}: the schema has no such union"));
-            };
-            is_absent(members.contains(&it.member), &name)?;
-            members.push(it.member.clone());
-            deprecated_members.insert(it.member.clone(), note);
-        }
-        for gone in self.values {
-            let Part { of, it } = &gone.it;
-            let name = format!("{of}.{}: {:?}", it.field, it.value);
-            let note = gone.note(&name)?;
-            let field = fields_of(schema, of)?;
-            let Some(field) = field.iter_mut().find(|f| f.name == it.field) else {
-                return Err(format!("{name}: the schema has no such field"));
-            };
-            is_absent(field.values.iter().any(|v| *v == *it.value), &name)?;
-            field.values.push(it.value.clone().into());
-            field.deprecated_values.insert(it.value.clone(), note);
-        }
+        let fields = fields_of(schema, &self.it.of)?;
+        is_absent(fields.iter().any(|f| f.name == field.name), &name)?;
+        fields.push(Field {
+            deprecated,
+            ..field
+        });
+        Ok(())
+    }
+}
+
+impl Gone<Part<Member>> {
+    fn restore(self, schema: &mut Schema) -> Result<(), String> {
+        let Part { of, it } = &self.it;
+        let name = format!("{of}: {}", it.member);
+        let note = self.note(&name)?;
+        let mut types = schema.types.iter_mut();
+        let Some(Type {
+            one_of: Some(members),
+            deprecated_members,
+            ..
+        }) = types.find(|t| t.name == *of)
+        else {
+            return Err(format!("{name}: the schema has no such union"));
+        };
+        is_absent(members.contains(&it.member), &name)?;
+        members.push(it.member.clone());
+        deprecated_members.insert(it.member.clone(), note);
+        Ok(())
+    }
+}
+
+impl Gone<Part<Value>> {
+    fn restore(self, schema: &mut Schema) -> Result<(), String> {
+        let Part { of, it } = &self.it;
+        let name = format!("{of}.{}: {:?}", it.field, it.value);
+        let note = self.note(&name)?;
+        let field = fields_of(schema, of)?;
+        let Some(field) = field.iter_mut().find(|f| f.name == it.field) else {
+            return Err(format!("{name}: the schema has no such field"));
+        };
+        is_absent(field.values.iter().any(|v| *v == *it.value), &name)?;
+        field.values.push(it.value.clone().into());
+        field.deprecated_values.insert(it.value.clone(), note);
         Ok(())
     }
 }

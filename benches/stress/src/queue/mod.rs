@@ -161,15 +161,12 @@ async fn backlogs(server: &impl QueueServer) -> Result<(), AnyError> {
     Ok(())
 }
 
-async fn backlog<S: QueueServer>(
-    server: &S,
-    what: &str,
-    partitions: u16,
+/// Adds the updates, those of several chats from several tasks at once.
+async fn fill<S: QueueServer>(
+    queue: &S::Queue,
     chats: usize,
     updates: usize,
 ) -> Result<(), AnyError> {
-    let queue = server.new_queue(partitions).await?;
-    let (ours, redis) = (own_cpu()?, server.cpu()?);
     let ids = Arc::new(AtomicUsize::new(0));
     let mut replicas = JoinSet::<Result<(), AnyError>>::new();
     let at_once = if chats == 1 { 1 } else { CLAIMS_AT_ONCE };
@@ -188,6 +185,19 @@ async fn backlog<S: QueueServer>(
     for filled in replicas.join_all().await {
         filled?;
     }
+    Ok(())
+}
+
+async fn backlog<S: QueueServer>(
+    server: &S,
+    what: &str,
+    partitions: u16,
+    chats: usize,
+    updates: usize,
+) -> Result<(), AnyError> {
+    let queue = server.new_queue(partitions).await?;
+    let (ours, redis) = (own_cpu()?, server.cpu()?);
+    fill::<S>(&queue, chats, updates).await?;
     #[allow(clippy::cast_precision_loss)] // a figure for people
     let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / updates as f64;
     let into = (

@@ -217,77 +217,83 @@ impl Answer {
 
     /// The bytes on the wire, or the event in their place.
     pub(crate) fn to_response(&self) -> AnswerAction {
-        let (status, content_type, retry_after, body) = match &self.kind {
+        let body = match &self.kind {
             AnswerKind::Ok {
                 result,
                 description,
-            } => {
-                // Written by hand to have the keys in the server's order.
-                let mut body = format!("{{\"ok\":true,\"result\":{}", json::to_string(result));
-                if let Some(description) = description {
-                    body += ",\"description\":";
-                    body += &json::to_string(&description.as_str().into());
-                }
-                (200, "application/json", 0, Bytes::from(body + "}"))
-            }
-            AnswerKind::Json { result } => {
-                let body = format!("{{\"ok\":true,\"result\":{result}}}");
-                (200, "application/json", 0, Bytes::from(body))
-            }
+            } => success_body(result, description.as_deref()),
+            AnswerKind::Json { result } => format!("{{\"ok\":true,\"result\":{result}}}"),
             AnswerKind::Error {
                 code,
                 description,
                 parameters,
             } => {
-                let description = json::to_string(&description.as_str().into());
-                let mut body =
-                    format!("{{\"ok\":false,\"error_code\":{code},\"description\":{description}");
-                if !parameters.is_empty() {
-                    body += ",\"parameters\":";
-                    body += &json::to_string(&parameters.clone().into());
-                }
-                let retry_after = parameters
-                    .get("retry_after")
-                    .and_then(Value::as_u64)
-                    .unwrap_or(0);
-                (
-                    *code,
-                    "application/json",
-                    retry_after,
-                    Bytes::from(body + "}"),
-                )
+                let seconds = parameters.get("retry_after").and_then(Value::as_u64);
+                let head = head_of(*code, JSON, seconds.unwrap_or(0));
+                return self.action(&head, error_body(*code, description, parameters).into());
             }
             AnswerKind::Raw {
                 status,
                 content_type,
                 body,
-            } => (*status, content_type.as_str(), 0, body.clone()),
+            } => return self.action(&head_of(*status, content_type, 0), body.clone()),
             AnswerKind::HangUp => return AnswerAction::HangUp,
             AnswerKind::Reset => return AnswerAction::Reset,
             AnswerKind::Never => return AnswerAction::Never,
         };
-        let reason = http1::reason_phrase(status);
-        let retry_after = match retry_after {
-            0 => String::new(),
-            seconds => format!("Retry-After: {seconds}\r\n"),
-        };
-        let head = format!(
-            "HTTP/1.1 {status} {reason}\r\nConnection: keep-alive\r\nContent-Type: {content_type}\r\n\
-             {retry_after}Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        if self.is_truncated {
-            let whole = if body.is_empty() {
-                head.len()
-            } else {
-                body.len()
-            };
-            let mut bytes = [head.as_bytes(), &body].concat();
-            bytes.truncate(bytes.len() - whole.div_ceil(2));
-            return AnswerAction::Truncated(bytes.into());
-        }
-        AnswerAction::Bytes(head.into(), body)
+        self.action(&head_of(200, JSON, 0), body.into())
     }
+
+    /// The whole response, or the half of it that a truncated one has.
+    fn action(&self, head: &str, body: Bytes) -> AnswerAction {
+        let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        if !self.is_truncated {
+            return AnswerAction::Bytes(head.into(), body);
+        }
+        let whole = if body.is_empty() {
+            head.len()
+        } else {
+            body.len()
+        };
+        let mut bytes = [head.as_bytes(), &body].concat();
+        bytes.truncate(bytes.len() - whole.div_ceil(2));
+        AnswerAction::Truncated(bytes.into())
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// The head of a response, without its length.
+fn head_of(status: u16, content_type: &str, retry_after: u64) -> String {
+    let reason = http1::reason_phrase(status);
+    let retry_after = match retry_after {
+        0 => String::new(),
+        seconds => format!("Retry-After: {seconds}\r\n"),
+    };
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nConnection: keep-alive\r\nContent-Type: {content_type}\r\n{retry_after}"
+    )
+}
+
+/// Written by hand to have the keys in the server's order.
+fn success_body(result: &Value, description: Option<&str>) -> String {
+    let mut body = format!("{{\"ok\":true,\"result\":{}", json::to_string(result));
+    if let Some(description) = description {
+        body += ",\"description\":";
+        body += &json::to_string(&description.into());
+    }
+    body + "}"
+}
+
+/// The same for a refusal.
+fn error_body(code: u16, description: &str, parameters: &Map<String, Value>) -> String {
+    let description = json::to_string(&description.into());
+    let mut body = format!("{{\"ok\":false,\"error_code\":{code},\"description\":{description}");
+    if !parameters.is_empty() {
+        body += ",\"parameters\":";
+        body += &json::to_string(&parameters.clone().into());
+    }
+    body + "}"
 }
 
 /// The bytes or the event that the client of the Bot API sees.
