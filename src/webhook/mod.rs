@@ -114,7 +114,7 @@ pub use self::{
     middleware::WebhookMiddleware,
     parse::ParseLayer,
     rejection::Rejection,
-    reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},
+    reply::{ReplyBody, ReplyLayer},
     response_future::ResponseFuture,
     secret_token::{SECRET_TOKEN_HEADER, SecretTokenLayer, SecretTokens},
     service_builder::ServiceBuilderExt,

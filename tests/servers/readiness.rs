@@ -254,7 +254,7 @@ fn handles_are_clone_send_and_sync() {
     check::<tower_telegram::webhook::SequenceLayer>();
     check::<ParseLayer<std::rc::Rc<()>>>();
     check::<ReplyLayer>();
-    check::<ReplyLayer<reply::PassErrors>>();
+    check::<reply::FallibleReplyLayer>();
     check::<RawUpdate>();
     check::<Webhook>();
     check::<WebhookService<Handler<Update>>>();

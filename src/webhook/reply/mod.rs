@@ -3,8 +3,8 @@
 //! 1. No reply: 200 with no body, for which the server writes `Content-Length: 0`.
 //! 2. A method: 200, `application/json`, one object.
 //! 3. A method with files: 200, `multipart/form-data`.
-//! 4. A reply with over [1 MiB](crate::MAX_REPLY_ARGUMENTS) of arguments can never be sent, neither here nor by a
-//!    call: 500, with a [`Rejection`] after which a `DeliveryLayer` abandons the update at once.
+//! 4. A reply with over [1 MiB](crate::Reply::MAX_ARGUMENTS) of arguments can never be sent, neither here nor by a
+//!    call: 500, with a [`Rejection`](super::Rejection) after which a `DeliveryLayer` abandons the update at once.
 //! 5. A file that can't be read: 500.
 //! 6. An error or a panic of the handler: 500, so that Telegram sends the update again. Both are logged, with
 //!    the update's number, by the `DeliveryLayer` above, or without one by the
@@ -37,13 +37,14 @@
 //! ```
 
 mod body;
+mod fallible;
+mod state;
 
 use std::{
     convert::Infallible,
     error::Error,
     fmt,
     future::Future,
-    marker::PhantomData,
     panic::{self, AssertUnwindSafe},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -54,32 +55,22 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use self::body::ReplyBody;
+use self::state::ReplyState;
+pub use self::{
+    body::ReplyBody,
+    fallible::{FallibleReply, FallibleReplyFuture, FallibleReplyLayer},
+};
 use super::{
-    Failure, Rejection,
+    Failure,
     missing_layer::Handles,
     outcome::{error_response, failed_response, failure},
 };
-use crate::{IntoReply, Reply, ReplyError, task::polled_after_completion};
+use crate::IntoReply;
 
 /// Encodes the handler's reply. See the [module](self).
-///
-/// `E` says how an error of the handler ends: as a response ([`ErrorsAsResponses`]), or as the service's error
-/// ([`PassErrors`]).
 #[derive(Clone, Debug, Default)]
-pub struct ReplyLayer<E = ErrorsAsResponses> {
-    errors: PhantomData<fn() -> E>,
-}
-
-/// Errors of the inner service are the outer service's too.
-#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct PassErrors;
-
-/// The response to an error or a panic of the inner service is a 500.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct ErrorsAsResponses;
+pub struct ReplyLayer {}
 
 impl ReplyLayer {
     /// Encodes replies, and responds to errors and panics with 500: the service's error is [`Infallible`].
@@ -102,154 +93,35 @@ impl ReplyLayer {
     /// assert_eq!(service.oneshot(Request::new(())).await.unwrap_err(), "no");
     /// # }
     /// ```
-    pub fn pass_errors(self) -> ReplyLayer<PassErrors> {
-        ReplyLayer {
-            errors: PhantomData,
-        }
+    pub fn pass_errors(self) -> FallibleReplyLayer {
+        FallibleReplyLayer {}
     }
 }
 
-impl<S, E> Layer<S> for ReplyLayer<E> {
-    type Service = ReplyService<S, E>;
+impl<S> Layer<S> for ReplyLayer {
+    type Service = ReplyService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         ReplyService {
             inner,
             broken: None,
-            errors: self.errors,
         }
     }
 }
 
 /// The service of [`ReplyLayer`].
 #[derive(Clone, Debug)]
-pub struct ReplyService<S, E = ErrorsAsResponses> {
+pub struct ReplyService<S> {
     inner: S,
     /// Why the inner service won't become ready again.
     broken: Option<Failure>,
-    errors: PhantomData<fn() -> E>,
 }
 
-impl<S, E> ReplyService<S, E> {
+impl<S> ReplyService<S> {
     inner_accessors!();
 }
 
-type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
-
-/// A response: at once, or after files were opened.
-// Most are made at once, and a box would only cost time.
-#[allow(clippy::large_enum_variant)]
-enum Encoding {
-    Now(Response<ReplyBody>),
-    Later(Later),
-}
-
-/// The response for the handler's reply.
-fn encode<R: IntoReply>(reply: R) -> Encoding {
-    let reply = match reply.into_reply() {
-        Ok(reply) => reply,
-        Err(error) => return Encoding::Now(rejected(error)),
-    };
-    if ReplyBody::needs_opening(&reply) {
-        return Encoding::Later(Box::pin(open(reply)));
-    }
-    Encoding::Now(ReplyBody::respond(reply).unwrap_or_else(rejected))
-}
-
-async fn open(reply: Reply) -> Response<ReplyBody> {
-    let opened = ReplyBody::open_and_respond(reply).await;
-    opened.unwrap_or_else(rejected)
-}
-
-fn rejected(error: ReplyError) -> Response<ReplyBody> {
-    Rejection::Reply(error).into_response()
-}
-
-impl<S, T> Service<Request<T>> for ReplyService<S, PassErrors>
-where
-    S: Handles<T>,
-    S::Response: IntoReply,
-{
-    type Response = Response<ReplyBody>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    #[inline]
-    fn call(&mut self, request: Request<T>) -> Self::Future {
-        ResponseFuture {
-            answer: ReplyState::Handling {
-                future: self.inner.call(request),
-            },
-        }
-    }
-}
-
-pin_project! {
-    #[project = ReplyStateProj]
-    enum ReplyState<F> {
-        Handling { #[pin] future: F },
-        Later { future: Later },
-        Failed { failure: Option<Failure> },
-    }
-}
-
-impl<F, R, E> Future for ReplyState<F>
-where
-    F: Future<Output = Result<R, E>>,
-    R: IntoReply,
-{
-    type Output = Result<Response<ReplyBody>, E>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let later = match self.as_mut().project() {
-                ReplyStateProj::Later { future } => return future.as_mut().poll(cx).map(Ok),
-                ReplyStateProj::Failed { failure } => {
-                    let failure = failure.take().unwrap_or_else(|| polled_after_completion());
-                    return Poll::Ready(Ok(failed_response(failure)));
-                }
-                ReplyStateProj::Handling { future } => match encode(ready!(future.poll(cx))?) {
-                    Encoding::Now(response) => return Poll::Ready(Ok(response)),
-                    Encoding::Later(later) => later,
-                },
-            };
-            self.set(Self::Later { future: later });
-        }
-    }
-}
-
-pin_project! {
-    /// The response future of [`ReplyService`] that passes errors.
-    pub struct ResponseFuture<F> {
-        #[pin]
-        answer: ReplyState<F>,
-    }
-}
-
-impl<F> fmt::Debug for ResponseFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<R, E>>,
-    R: IntoReply,
-{
-    type Output = Result<Response<ReplyBody>, E>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().answer.poll(cx)
-    }
-}
-
-impl<S, T> Service<Request<T>> for ReplyService<S, ErrorsAsResponses>
+impl<S, T> Service<Request<T>> for ReplyService<S>
 where
     S: Handles<T>,
     S::Response: IntoReply,
@@ -257,7 +129,7 @@ where
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = AnsweredFuture<S::Future>;
+    type Future = ResponseFuture<S::Future>;
 
     /// An inner service that won't become ready again is an error like any other: it is the response to the next
     /// request, for which the inner service isn't called.
@@ -271,38 +143,38 @@ where
     fn call(&mut self, request: Request<T>) -> Self::Future {
         if let Some(failure) = self.broken.take() {
             let failure = Some(failure);
-            return AnsweredFuture {
-                answer: ReplyState::Failed { failure },
+            return ResponseFuture {
+                state: ReplyState::Failed { failure },
             };
         }
         // A panicking handler must not take the connection with it, on which more updates wait.
         let call = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
-        let answer = match call {
+        let state = match call {
             Ok(future) => ReplyState::Handling { future },
             Err(panic) => {
                 let failure = Some(Failure::panic(&*panic));
                 ReplyState::Failed { failure }
             }
         };
-        AnsweredFuture { answer }
+        ResponseFuture { state }
     }
 }
 
 pin_project! {
-    /// The response future of [`ReplyService`] that makes responses of errors.
-    pub struct AnsweredFuture<F> {
+    /// The response future of [`ReplyService`].
+    pub struct ResponseFuture<F> {
         #[pin]
-        answer: ReplyState<F>,
+        state: ReplyState<F>,
     }
 }
 
-impl<F> fmt::Debug for AnsweredFuture<F> {
+impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnsweredFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, R, E> Future for AnsweredFuture<F>
+impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<R, E>>,
     R: IntoReply,
@@ -312,15 +184,15 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut answer = self.project().answer;
+        let mut state = self.project().state;
         // Encoding runs the handler's code too, where its type serializes in its own way.
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| state.as_mut().poll(cx)));
         let response = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => response,
             Ok(Poll::Ready(Err(error))) => error_response(error.into()),
             Err(panic) => {
-                answer.set(ReplyState::Failed { failure: None });
+                state.set(ReplyState::Failed { failure: None });
                 failed_response(Failure::panic(&*panic))
             }
         };
