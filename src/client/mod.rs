@@ -35,6 +35,7 @@
 //! ```
 
 mod api;
+pub(crate) mod broken_json;
 mod builder;
 #[allow(clippy::module_inception)]
 mod client;

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-/// The beginning of each update of Telegram's. Inside a string it would have backslashes.
-const ANCHOR: &[u8] = b"{\"update_id\":";
+use crate::client::broken_json::{Tokens, is_next_update};
 
 /// The elements of an array of which some aren't JSON: up to where their brackets close, or to where the next
 /// update begins. `None` for a text that isn't in brackets.
@@ -34,11 +33,8 @@ pub(super) fn elements(text: &[u8]) -> Option<Vec<Range<usize>>> {
 
 /// Up to the comma before the next update, or to the end.
 fn until_next_update(text: &[u8]) -> usize {
-    let is_next = |at: &usize| {
-        text[*at..].starts_with(ANCHOR) && text[..*at].trim_ascii_end().ends_with(b",")
-    };
     // The first may be the element's own.
-    let next = (1..text.len()).find(is_next);
+    let next = (1..text.len()).find(|at| is_next_update(text, *at));
     next.map_or(text.len(), |at| text[..at].trim_ascii_end().len() - 1)
 }
 
@@ -65,53 +61,6 @@ pub(super) fn update_id(text: &[u8]) -> Option<i64> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// The bytes outside of strings, and the quote that each string begins with.
-struct Tokens<'a> {
-    text: &'a [u8],
-    at: usize,
-    depth: usize,
-}
-
-struct Token {
-    byte: u8,
-    at: usize,
-    /// Within how many brackets, whatever their kind.
-    depth: usize,
-}
-
-impl<'a> Tokens<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        let (at, depth) = (0, 0);
-        Self { text, at, depth }
-    }
-
-    fn skip_string(&mut self) {
-        while let Some(byte) = self.text.get(self.at) {
-            self.at += if *byte == b'\\' { 2 } else { 1 };
-            if *byte == b'"' {
-                break;
-            }
-        }
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
-    fn next(&mut self) -> Option<Token> {
-        let (at, byte) = (self.at, *self.text.get(self.at)?);
-        let depth = self.depth;
-        self.at += 1;
-        match byte {
-            b'"' => self.skip_string(),
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        Some(Token { byte, at, depth })
-    }
 }
 
 #[cfg(test)]

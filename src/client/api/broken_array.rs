@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use crate::json::{self, Reader, Result as Read};
+use crate::{
+    client::broken_json::{Tokens, is_next_update},
+    json::{self, Reader, Result as Read},
+};
 
 /// How much may stand behind an array whose brackets don't match, in bytes.
 const LONGEST_REST: usize = 1024;
-
-/// The beginning of each update of Telegram's. Inside a string it would have backslashes.
-const UPDATE: &[u8] = b"{\"update_id\":";
 
 /// The members that the Bot API has in its envelope beside the result.
 const ENVELOPE: [&str; 4] = ["ok", "description", "error_code", "parameters"];
@@ -44,27 +44,20 @@ pub(super) fn find(body: &[u8]) -> Option<Range<usize>> {
 /// In a response that was cut short, each `]` does: it closes an array of the element, or stands in a text. The
 /// elements before the last one may be damaged, so their brackets count only where no update begins behind them.
 fn is_in_last_element(body: &[u8], start: usize, end: usize) -> bool {
-    let is_update = |at: &usize| {
-        body[*at..].starts_with(UPDATE) && body[..*at].trim_ascii_end().ends_with(b",")
-    };
-    let element = (start + 1..end).rev().find(is_update);
+    let mut begins = (start + 1..end).rev();
+    let element = begins.find(|at| is_next_update(body, *at));
     let element = element.unwrap_or(start + 1);
-    let (mut open, mut text_start, mut is_escaped) = (Vec::new(), None, false);
-    for (at, &byte) in body.iter().enumerate().take(end).skip(element) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if text_start.is_some() => is_escaped = true,
-            b'"' => text_start = text_start.xor(Some(at)),
-            _ if text_start.is_some() => {}
-            _ => count_bracket(&mut open, byte),
-        }
+    let mut open = Vec::new();
+    let mut tokens = Tokens::new(&body[element..end]);
+    for token in tokens.by_ref() {
+        count_bracket(&mut open, token.byte);
     }
-    let Some(text_start) = text_start else {
+    let Some(text_start) = tokens.unclosed_string() else {
         return open.last() == Some(&b'[');
     };
     // Either a text that was cut short, or one without its closing quote. The second also has the brackets that
     // close the element.
-    for &byte in &body[text_start..end] {
+    for &byte in &body[element + text_start..end] {
         let is_pair = match byte {
             b']' => open.last() == Some(&b'['),
             b'}' => open.last() == Some(&b'{'),
@@ -154,17 +147,13 @@ impl MembersBehind {
 
 /// The end of the array that begins at `start`, by the brackets outside of strings; `None` if they don't match.
 fn matching_end(body: &[u8], start: usize) -> Option<usize> {
-    let (mut open, mut is_text, mut is_escaped) = (Vec::new(), false, false);
-    for (at, &byte) in body.iter().enumerate().skip(start) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_text => is_escaped = true,
-            b'"' => is_text = !is_text,
-            _ if is_text => {}
+    let mut open = Vec::new();
+    for token in Tokens::new(&body[start..]) {
+        match token.byte {
             b'[' => open.push(b']'),
             b'{' => open.push(b'}'),
-            b']' | b'}' if open.pop() != Some(byte) => return None,
-            b']' if open.is_empty() => return Some(at + 1),
+            b']' | b'}' if open.pop() != Some(token.byte) => return None,
+            b']' if open.is_empty() => return Some(start + token.at + 1),
             _ => {}
         }
     }
