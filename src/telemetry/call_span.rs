@@ -13,10 +13,10 @@ use tracing::Span;
 
 /// The span of a call, and the sums that inner layers add to. It is there only if something records it.
 #[derive(Clone, Debug)]
-pub(crate) struct CallSpan(Arc<CallNotes>);
+pub(crate) struct CallSpan(Arc<CallSums>);
 
 #[derive(Debug)]
-struct CallNotes {
+struct CallSums {
     span: Span,
     resends: AtomicU64,
     /// In microseconds.
@@ -25,7 +25,7 @@ struct CallNotes {
 
 impl CallSpan {
     pub(crate) fn new(span: Span) -> Self {
-        Self(Arc::new(CallNotes {
+        Self(Arc::new(CallSums {
             span,
             resends: AtomicU64::new(0),
             waited: AtomicU64::new(0),
@@ -41,7 +41,7 @@ impl CallSpan {
     /// The call waited for its turn under the limits, each attempt by itself where each is limited.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) fn limit_waited(&self, wait: Duration) {
-        let CallNotes { span, waited, .. } = &*self.0;
+        let CallSums { span, waited, .. } = &*self.0;
         let wait = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
         let before = waited.fetch_add(wait, Ordering::Relaxed);
         let sum = Duration::from_micros(before.saturating_add(wait));
@@ -54,17 +54,17 @@ impl CallSpan {
 /// The call is repeated.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) fn resent(extensions: &Extensions) {
-    if let Some(CallSpan(notes)) = extensions.get() {
-        let before = notes.resends.fetch_add(1, Ordering::Relaxed);
-        notes.span.record("http.request.resend_count", before + 1);
+    if let Some(CallSpan(call)) = extensions.get() {
+        let before = call.resends.fetch_add(1, Ordering::Relaxed);
+        call.span.record("http.request.resend_count", before + 1);
     }
 }
 
 /// The call is sent to this server, under a path like this.
 pub(crate) fn sent_to(extensions: &Extensions, host: &str, url_template: impl FnOnce() -> String) {
-    if let Some(CallSpan(notes)) = extensions.get() {
-        notes.span.record("server.address", host);
-        notes.span.record("url.template", &*url_template());
+    if let Some(CallSpan(call)) = extensions.get() {
+        call.span.record("server.address", host);
+        call.span.record("url.template", &*url_template());
     }
 }
 

@@ -130,7 +130,7 @@ where
     let status = response.status();
     if let Some(coding) = encoding::coding(response.headers()) {
         let why = format!("the file was sent with the encoding {coding}");
-        return Err(Error::decode(why).under(status));
+        return Err(Error::decode(why).with_status(status));
     }
     Ok(ApiResponse::file(Download::new(response, idle)).with_status(status))
 }

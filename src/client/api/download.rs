@@ -84,7 +84,7 @@ impl Download {
     fn ended_early(&self, missing: u64) -> Error {
         let source = format!("the file ended {missing} bytes before its length");
         let error = match self.status {
-            Some(status) => Error::transport(source, true).under(status),
+            Some(status) => Error::transport(source, true).with_status(status),
             None => Error::local_file(source),
         };
         error.with_method(METHOD.into())
@@ -269,7 +269,7 @@ where
         let this = self.project();
         let Poll::Ready(frame) = this.body.poll_frame(cx) else {
             ready!(this.idle.poll_stalled(*this.received, cx));
-            let late = Error::timeout(true).under(*this.status);
+            let late = Error::timeout(true).with_status(*this.status);
             return Poll::Ready(Some(Err(late.with_method(METHOD.into()))));
         };
         Poll::Ready(frame.map(|frame| match frame {
@@ -279,7 +279,7 @@ where
                 Ok(frame)
             }
             Err(error) => {
-                let broken = Error::transport(error, true).under(*this.status);
+                let broken = Error::transport(error, true).with_status(*this.status);
                 Err(broken.with_method(METHOD.into()))
             }
         }))

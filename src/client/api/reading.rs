@@ -85,7 +85,7 @@ where
         let ResponseHead { status, wait } = *this.head;
         let Poll::Ready(read) = this.body.as_mut().poll(cx) else {
             ready!(this.idle.poll_stalled(this.body.received() as u64, cx));
-            let late = Error::timeout(true).under(status);
+            let late = Error::timeout(true).with_status(status);
             return Poll::Ready(Err(late.with_retry_after(wait)));
         };
         // A connection that has taken a part of this request can't be used for another one.
@@ -119,7 +119,7 @@ fn result(
 fn body_error<E: Into<BoxError>>(error: CollectError<E>, status: StatusCode) -> Error {
     match error {
         CollectError::TooLarge { .. } => Error::http(status),
-        CollectError::Timeout => Error::timeout(true).under(status),
-        CollectError::Body(error) => Error::transport(error, true).under(status),
+        CollectError::Timeout => Error::timeout(true).with_status(status),
+        CollectError::Body(error) => Error::transport(error, true).with_status(status),
     }
 }

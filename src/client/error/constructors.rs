@@ -28,23 +28,23 @@ impl Error {
         }))
     }
 
-    fn caused(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
+    fn with_source(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         let mut error = Self::new(kind);
         error.0.source = Some(source.into());
         error
     }
 
     pub(crate) fn invalid(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::Invalid, source)
+        Self::with_source(ErrorKind::Invalid, source)
     }
 
     pub(crate) fn encode(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::Encode, source)
+        Self::with_source(ErrorKind::Encode, source)
     }
 
     /// Telegram carried the call out, so that repeating it would do it twice.
     pub(crate) fn decode(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::Decode, source).arrived(true)
+        Self::with_source(ErrorKind::Decode, source).with_may_have_arrived(true)
     }
 
     pub(crate) fn from_opening(error: OpenError) -> Self {
@@ -57,11 +57,11 @@ impl Error {
     /// A downloaded file can't be written to its destination.
     #[cfg(feature = "tokio")]
     pub(crate) fn write(source: std::io::Error) -> Self {
-        Self::caused(ErrorKind::Write, source)
+        Self::with_source(ErrorKind::Write, source)
     }
 
     pub(crate) fn upload(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::Upload, source)
+        Self::with_source(ErrorKind::Upload, source)
     }
 
     /// `sent` says whether all of the request was handed to the connection.
@@ -72,13 +72,13 @@ impl Error {
         } else {
             ErrorKind::Transport
         };
-        Self::caused(kind, source).arrived(sent)
+        Self::with_source(kind, source).with_may_have_arrived(sent)
     }
 
     /// `sent` says whether all of the request was handed to the connection.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) fn timeout(sent: bool) -> Self {
-        Self::new(ErrorKind::Timeout).arrived(sent)
+        Self::new(ErrorKind::Timeout).with_may_have_arrived(sent)
     }
 
     /// Nothing was sent.
@@ -90,7 +90,7 @@ impl Error {
     /// A response that isn't the Bot API's, such as a proxy's. With a 5xx the proxy may have passed the call on
     /// before; with a 4xx it hasn't.
     pub(crate) fn http(status: StatusCode) -> Self {
-        Self::new(ErrorKind::Http).under(status)
+        Self::new(ErrorKind::Http).with_status(status)
     }
 
     /// A whole response of another program than the Bot API's server. One that refuses a call hasn't passed any
@@ -107,11 +107,11 @@ impl Error {
     }
 
     /// Only the head of the response came. Its status says whether it is a refusal.
-    pub(crate) fn under(mut self, status: StatusCode) -> Self {
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         let is_refusal = status.is_client_error() || status.is_redirection();
         let refused = is_refusal && !may_be_passed_on(status);
         self.0.status = Some(status);
-        self.arrived(!refused)
+        self.with_may_have_arrived(!refused)
     }
 
     pub(crate) fn api(
@@ -123,7 +123,7 @@ impl Error {
         // A server that is closing hasn't begun. Any other 5xx may be its gateway's, which responds in the same
         // form.
         let begun = may_be_passed_on(status) && !description.ends_with(": restart");
-        let mut error = Self::new(ErrorKind::Api).arrived(begun);
+        let mut error = Self::new(ErrorKind::Api).with_may_have_arrived(begun);
         error.0.status = Some(status);
         error.0.description = Some(description);
         error.0.migrate_to_chat_id = migrate_to_chat_id;
@@ -132,12 +132,12 @@ impl Error {
 
     /// Some of several messages may have been sent before the rest was refused.
     pub(crate) fn partly_carried_out(self) -> Self {
-        self.arrived(true)
+        self.with_may_have_arrived(true)
     }
 
     /// A file on this machine's disk can't be opened or read.
     pub(crate) fn local_file(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::LocalFile, source)
+        Self::with_source(ErrorKind::LocalFile, source)
     }
 
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
@@ -153,7 +153,7 @@ impl Error {
         self.with_retry_after(wait)
     }
 
-    fn arrived(mut self, may_have_arrived: bool) -> Self {
+    fn with_may_have_arrived(mut self, may_have_arrived: bool) -> Self {
         self.0.may_have_arrived = may_have_arrived;
         self
     }
@@ -166,10 +166,10 @@ impl Error {
     /// The error of a layer. Tower's timeout has the kind `Timeout`.
     fn from_layer(error: BoxError) -> Self {
         if is_timeout(&error) {
-            return Self::caused(ErrorKind::Timeout, error).arrived(true);
+            return Self::with_source(ErrorKind::Timeout, error).with_may_have_arrived(true);
         }
         let shed = error.is::<tower::load_shed::error::Overloaded>();
-        Self::caused(ErrorKind::Layer, error).arrived(!shed)
+        Self::with_source(ErrorKind::Layer, error).with_may_have_arrived(!shed)
     }
 }
 

@@ -117,9 +117,9 @@ impl SentCalls {
             CallScope::Chat(chat) => self.chats.get(chat),
         };
         match log {
-            Some(log) => log.opens(now, ahead, messages) - now,
+            Some(log) => log.next_slot(now, ahead, messages) - now,
             // Nothing was sent in this scope, but the calls ahead will be.
-            None => ScopeLog::new(self.limits.of(scope)).opens(now, ahead, messages) - now,
+            None => ScopeLog::new(self.limits.of(scope)).next_slot(now, ahead, messages) - now,
         }
     }
 
@@ -132,7 +132,7 @@ impl SentCalls {
             return Err(wait);
         }
         for scope in call.scopes() {
-            self.scope(scope).stamp(now, call.messages);
+            self.scope(scope).record(now, call.messages);
         }
         self.sweep(now);
         Ok(())
@@ -181,16 +181,16 @@ impl ScopeLog {
     }
 
     /// From when so many messages are allowed, after those ahead of them.
-    fn opens(&self, now: Instant, ahead: usize, messages: usize) -> Instant {
+    fn next_slot(&self, now: Instant, ahead: usize, messages: usize) -> Instant {
         let from = self.paused_until.map_or(now, |until| until.max(now));
         let windows = self.windows.iter();
-        let opens = windows.map(|window| window.opens(from, ahead, messages));
-        opens.max().unwrap_or(from)
+        let slots = windows.map(|window| window.next_slot(from, ahead, messages));
+        slots.max().unwrap_or(from)
     }
 
-    fn stamp(&mut self, now: Instant, messages: usize) {
+    fn record(&mut self, now: Instant, messages: usize) {
         for window in &mut self.windows {
-            window.stamp(now, messages);
+            window.record(now, messages);
         }
     }
 

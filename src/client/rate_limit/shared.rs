@@ -42,8 +42,8 @@ impl SharedStore {
             return Err(wait);
         }
         let limits = here.limits();
-        let asked = scopes.map(|scope| limit_scope(&limits, scope));
-        let rests = self.asked(self.others.take_boxed(&asked, call.messages));
+        let shared = scopes.map(|scope| limit_scope(&limits, scope));
+        let rests = self.call(self.others.take_boxed(&shared, call.messages));
         let rests = rests.await;
         let is_shared = rests.is_some();
         let rests = rests.unwrap_or_default();
@@ -52,8 +52,8 @@ impl SharedStore {
             let taken = here.take(call);
             if taken.is_err() && is_shared {
                 // Telegram refused a call of the same chat while the shared limits were asked.
-                let giving_back = self.others.give_back_boxed(&asked, call.messages);
-                self.asked(giving_back).await;
+                let giving_back = self.others.give_back_boxed(&shared, call.messages);
+                self.call(giving_back).await;
             }
             return taken;
         }
@@ -69,19 +69,19 @@ impl SharedStore {
 
     pub(super) async fn pause(&self, scope: CallScope<'_>, time: Duration) {
         let key = limit_key(scope);
-        self.asked(self.others.pause_boxed(&key, time)).await;
+        self.call(self.others.pause_boxed(&key, time)).await;
     }
 
     /// The result of the shared limits, or `None` if they failed.
-    async fn asked<T>(
+    async fn call<T>(
         &self,
-        asking: impl Future<Output = Result<T, SharedLimitsError>> + Send,
+        calling: impl Future<Output = Result<T, SharedLimitsError>> + Send,
     ) -> Option<T> {
         let is_down = |until: Instant| until > Instant::now();
         if self.down_until().is_some_and(is_down) {
             return None;
         }
-        match asking.await {
+        match calling.await {
             Ok(answer) => Some(answer),
             Err(error) => {
                 *self.down_until() = Some(Instant::now() + PAUSE);

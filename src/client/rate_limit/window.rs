@@ -50,7 +50,7 @@ impl Window {
 
     /// From when so many messages are allowed, if `ahead` others are sent before them as soon as possible, and none of
     /// them before `from`.
-    pub(super) fn opens(&self, from: Instant, ahead: usize, messages: usize) -> Instant {
+    pub(super) fn next_slot(&self, from: Instant, ahead: usize, messages: usize) -> Instant {
         let from = self.made_up_at.map_or(from, |at| at.max(from));
         let count = self.rate.count();
         let number = ahead.saturating_add(messages.min(count)).max(1);
@@ -68,7 +68,7 @@ impl Window {
     }
 
     /// Records messages.
-    pub(super) fn stamp(&mut self, now: Instant, messages: usize) {
+    pub(super) fn record(&mut self, now: Instant, messages: usize) {
         let (count, span) = (self.rate.count(), self.rate.span());
         while self
             .sent
@@ -115,14 +115,14 @@ mod tests {
         let at = |millis: u64| start + Duration::from_millis(millis);
         let mut window = Window::new(Rate::per_second(3));
         for millis in [0, 400, 900] {
-            assert_eq!(window.opens(at(millis), 0, 1), at(millis));
-            window.stamp(at(millis), 1);
+            assert_eq!(window.next_slot(at(millis), 0, 1), at(millis));
+            window.record(at(millis), 1);
         }
         // A counter that starts anew each second would have let three more in here.
-        assert_eq!(window.opens(at(999), 0, 1), at(1000));
-        assert_eq!(window.opens(at(1000), 0, 1), at(1000));
-        window.stamp(at(1000), 1);
-        assert_eq!(window.opens(at(1000), 0, 1), at(1400));
+        assert_eq!(window.next_slot(at(999), 0, 1), at(1000));
+        assert_eq!(window.next_slot(at(1000), 0, 1), at(1000));
+        window.record(at(1000), 1);
+        assert_eq!(window.next_slot(at(1000), 0, 1), at(1400));
         assert!(!window.is_idle(at(1999)));
         assert!(window.is_idle(at(2000)));
     }
@@ -132,14 +132,14 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut window = Window::new(Rate::new(3, Duration::from_secs(10)));
-        window.stamp(at(0), 1);
-        window.stamp(at(4), 1);
-        for (ahead, opens) in [(0, 5), (1, 10), (2, 14), (3, 15), (4, 20), (7, 30)] {
-            assert_eq!(window.opens(at(5), ahead, 1), at(opens), "{ahead}");
+        window.record(at(0), 1);
+        window.record(at(4), 1);
+        for (ahead, slot) in [(0, 5), (1, 10), (2, 14), (3, 15), (4, 20), (7, 30)] {
+            assert_eq!(window.next_slot(at(5), ahead, 1), at(slot), "{ahead}");
         }
         // Two need two places, and four all that there are.
-        assert_eq!(window.opens(at(5), 0, 2), at(10));
-        assert_eq!(window.opens(at(5), 0, 4), at(14));
+        assert_eq!(window.next_slot(at(5), 0, 2), at(10));
+        assert_eq!(window.next_slot(at(5), 0, 4), at(14));
     }
 
     #[test]
@@ -147,10 +147,10 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut window = Window::new(Rate::new(3, Duration::from_secs(10)));
-        assert_eq!(window.opens(at(0), 0, 8), at(0));
-        window.stamp(at(0), 8);
-        assert_eq!(window.opens(at(0), 0, 1), at(30));
-        assert_eq!(window.opens(at(0), 3, 1), at(40));
+        assert_eq!(window.next_slot(at(0), 0, 8), at(0));
+        window.record(at(0), 8);
+        assert_eq!(window.next_slot(at(0), 0, 1), at(30));
+        assert_eq!(window.next_slot(at(0), 3, 1), at(40));
         assert!(!window.is_idle(at(29)));
         assert!(window.is_idle(at(30)));
     }
@@ -159,18 +159,18 @@ mod tests {
     fn another_limit_keeps_the_messages_that_were_sent() {
         let start = Instant::now();
         let mut window = Window::new(Rate::per_minute(5));
-        window.stamp(start, 4);
+        window.record(start, 4);
         let minute = start + Duration::from_secs(60);
         assert_eq!(
-            window.with_rate(Rate::per_minute(2)).opens(start, 0, 1),
+            window.with_rate(Rate::per_minute(2)).next_slot(start, 0, 1),
             minute
         );
         assert_eq!(
-            window.with_rate(Rate::per_minute(6)).opens(start, 0, 2),
+            window.with_rate(Rate::per_minute(6)).next_slot(start, 0, 2),
             start
         );
         assert_eq!(
-            window.with_rate(Rate::per_minute(6)).opens(start, 0, 3),
+            window.with_rate(Rate::per_minute(6)).next_slot(start, 0, 3),
             minute
         );
     }
@@ -181,19 +181,19 @@ mod tests {
         let start = Instant::now();
         let mut window = Window::new(Rate::per_second(usize::MAX));
         for second in 0..100 {
-            window.stamp(start + Duration::from_secs(second), 1);
+            window.record(start + Duration::from_secs(second), 1);
         }
         assert_eq!(window.len(), 1);
         let end = start + Duration::from_secs(100);
-        assert_eq!(window.opens(start, usize::MAX, usize::MAX), end);
-        assert_eq!(window.opens(start, 0, 1), start);
+        assert_eq!(window.next_slot(start, usize::MAX, usize::MAX), end);
+        assert_eq!(window.next_slot(start, 0, 1), start);
     }
 
     #[test]
     fn a_span_without_end_does_not_overflow() {
         let now = Instant::now();
         let mut window = Window::new(Rate::new(1, Duration::MAX));
-        window.stamp(now, 3);
-        assert!(window.opens(now, usize::MAX, 1) > now);
+        window.record(now, 3);
+        assert!(window.next_slot(now, usize::MAX, 1) > now);
     }
 }
