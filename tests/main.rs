@@ -11,6 +11,7 @@
 mod support {
     pub(crate) mod adapter;
     pub(crate) mod bodies;
+    pub(crate) mod for_each_server;
     // Methods are generated only for tests of the client.
     #[cfg_attr(not(feature = "client"), allow(dead_code))]
     pub(crate) mod generate;

@@ -19,13 +19,14 @@ use crate::{
     reading::envelope::malformed,
     support::{
         adapter::{BoxError, Handler, bots, bots_with, nothing, secret},
+        for_each_server::for_each_server,
         log::Log,
-        servers::{Server, rows},
+        servers::Server,
         wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
     },
 };
 
-rows! {
+for_each_server! {
     a6_no_event_shows_a_secret
     a6_a_failing_handler_shows_no_secret
 }

@@ -4,11 +4,12 @@ use tower_telegram::webhook::{BotId, InvalidSecretToken, SecretToken, SecretToke
 
 use crate::support::{
     adapter::{bots, bots_admitting, nothing, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
 
-rows! {
+for_each_server! {
     a1_the_right_secret_runs_the_handler_once
     a1_the_case_of_the_headers_name_makes_no_difference
     a2_any_other_secret_is_rejected_and_the_connection_lives_on
@@ -19,7 +20,7 @@ rows! {
     a5_the_longest_secret_gets_in
 }
 
-rows! { sockets:
+for_each_server! { sockets:
     a2_the_refusal_doesnt_wait_for_the_body
 }
 

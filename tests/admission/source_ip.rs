@@ -8,12 +8,13 @@ use tracing::instrument::WithSubscriber as _;
 
 use crate::support::{
     adapter::{Bot, Endpoint, Handler, nothing, secret},
+    for_each_server::for_each_server,
     log::Log,
-    servers::{Server, rows},
+    servers::Server,
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
 
-rows! {
+for_each_server! {
     a7_the_peer_is_let_in_by_its_network_whatever_a_header_says
     a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides
     a7_a_request_around_the_proxies_is_rejected
@@ -21,7 +22,7 @@ rows! {
     a10_an_address_with_a_port_or_in_brackets_is_an_address
 }
 
-rows! { sockets:
+for_each_server! { sockets:
     a7_the_refusal_doesnt_wait_for_the_body
 }
 

@@ -14,12 +14,13 @@ use tower_telegram::webhook::{ParseLayer, Rejection, ServiceBuilderExt as _, Web
 
 use crate::support::{
     adapter::{Bot, bots_with, nothing, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     text::{Style, styled, telegram},
     wire::{Call, SECRET},
 };
 
-rows! {
+for_each_server! {
     b6_frankensteins_updates_are_read
     b6_teloxides_updates_are_read
     b9_what_frankenstein_cant_read_goes_to_the_hook

@@ -14,6 +14,7 @@ mod limits;
 mod support {
     pub(crate) mod adapter;
     pub(crate) mod bodies;
+    pub(crate) mod for_each_server;
     pub(crate) mod generate;
     pub(crate) mod log;
     pub(crate) mod scripted;

@@ -64,29 +64,16 @@ impl Server {
     }
 }
 
-/// A test for each server, like the macro in `tests/support/servers.rs`.
-macro_rules! rows {
-    (@ $row:ident #[$test:meta]) => {
-        mod $row {
-            #[$test]
-            async fn tonic() {
-                super::$row(crate::support::servers::Server::Tonic).await;
-            }
-        }
+/// The server for a row of `for_each_server!`.
+macro_rules! servers {
+    (all $($row:tt)*) => {
+        crate::support::for_each_server::tests_of_row! { $($row)* tonic: Tonic }
     };
-    (threads: $($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        }
-    )*};
-    (sockets: $($row:ident)*) => {
-        crate::support::servers::rows! { $($row)* }
+    (sockets $($row:tt)*) => {
+        crate::support::for_each_server::tests_of_row! { $($row)* tonic: Tonic }
     };
-    ($($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row #[tokio::test] }
-    )*};
 }
-pub(crate) use rows;
+pub(crate) use servers;
 
 /// Serves until the test's runtime ends.
 async fn serve(add: impl FnOnce(Router) -> Router) -> Endpoint {

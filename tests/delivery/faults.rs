@@ -11,11 +11,12 @@ use tower_telegram_test::{Faults, Telegram, update};
 
 use crate::support::{
     adapter::{Endpoint, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::SECRET,
 };
 
-rows! { sockets:
+for_each_server! { sockets:
     d1_what_comes_twice_by_chance_is_handled_once
     d1_without_a_memory_it_is_handled_twice
 }

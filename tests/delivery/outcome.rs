@@ -32,11 +32,12 @@ use tower_telegram_test::{Telegram, update};
 
 use crate::support::{
     adapter::{BoxError, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::{Call, SECRET, SECRET_HEADER},
 };
 
-rows! {
+for_each_server! {
     d14_what_a_layer_had_no_room_for_is_never_counted_against_the_update
     d14_a_wrong_secret_below_the_deliveries_is_no_attempt
     d14_a_pause_that_a_layer_names_as_a_date_is_kept

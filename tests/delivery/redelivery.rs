@@ -35,11 +35,12 @@ use tower_telegram_test::{Telegram, Via, update};
 
 use crate::support::{
     adapter::{BoxError, Endpoint, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::{Answer, Call, SECRET, SECRET_HEADER},
 };
 
-rows! {
+for_each_server! {
     d1_an_update_that_is_done_is_not_handled_again
     d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply
     d3_a_hang_up_does_not_end_the_handler_and_each_redelivery_has_its_reply
@@ -60,7 +61,7 @@ rows! {
     d16_bots_on_one_endpoint_have_replies_of_their_own
 }
 
-rows! { sockets:
+for_each_server! { sockets:
     d5_telegram_sends_until_it_works_and_the_handler_succeeds_once
 }
 

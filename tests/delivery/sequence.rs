@@ -23,15 +23,16 @@ use tower_telegram_test::update;
 
 use crate::support::{
     adapter::{AnyService, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::{Call, SECRET},
 };
 
-rows! { threads:
+for_each_server! { threads:
     d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_chats_at_once
 }
 
-rows! {
+for_each_server! {
     d8_d9_if_too_many_wait_the_rejection_has_a_retry_after
 }
 

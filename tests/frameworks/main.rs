@@ -13,6 +13,7 @@ mod gateway;
 mod support {
     pub(crate) mod adapter;
     pub(crate) mod bodies;
+    pub(crate) mod for_each_server;
     pub(crate) mod generate;
     pub(crate) mod log;
     #[path = "../frameworks/servers.rs"]

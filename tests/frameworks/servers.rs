@@ -91,31 +91,17 @@ impl Server {
     }
 }
 
-/// A test for each server, like the macro in `tests/support/servers.rs`. API Gateway has a request whole before it
+/// All servers, or those with connections, for a row of `for_each_server!`. API Gateway has a request whole before it
 /// invokes a function, so no row about connections applies to Lambda.
-macro_rules! rows {
-    (@ $row:ident #[$test:meta] $($name:ident: $server:ident),*) => {
-        mod $row {$(
-            #[$test]
-            async fn $name() {
-                super::$row(crate::support::servers::Server::$server).await;
-            }
-        )*}
+macro_rules! servers {
+    (all $($row:tt)*) => {
+        crate::support::for_each_server::tests_of_row! { $($row)* salvo: Salvo, poem: Poem, warp: Warp, lambda: Lambda }
     };
-    (sockets: $($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row
-            #[tokio::test]
-            salvo: Salvo, poem: Poem, warp: Warp
-        }
-    )*};
-    ($($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row
-            #[tokio::test]
-            salvo: Salvo, poem: Poem, warp: Warp, lambda: Lambda
-        }
-    )*};
+    (sockets $($row:tt)*) => {
+        crate::support::for_each_server::tests_of_row! { $($row)* salvo: Salvo, poem: Poem, warp: Warp }
+    };
 }
-pub(crate) use rows;
+pub(crate) use servers;
 
 fn any_body<B>(body: B) -> AnyBody
 where

@@ -10,12 +10,13 @@ use tower_telegram::{
 
 use crate::support::{
     adapter::{Bot, bots, bots_with, nothing, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     text::{Style, styled, telegram},
     wire::{Call, MESSAGE, SECRET},
 };
 
-rows! {
+for_each_server! {
     b5_a_body_that_is_no_update_is_refused_as_our_type
     b5_a_body_that_is_no_update_is_refused_as_any_value
     b5_a_body_that_is_no_update_is_refused_as_a_foreign_type

@@ -8,13 +8,14 @@ use tower_telegram::{
 
 use crate::support::{
     adapter::{bots_with, nothing, secret},
+    for_each_server::for_each_server,
     generate::{Fill, Generator, Schema, sent},
-    servers::{Server, rows},
+    servers::Server,
     text::telegram,
     wire::{Call, SECRET},
 };
 
-rows! {
+for_each_server! {
     b8_b11_every_type_of_update_gets_through
     b12_what_an_older_server_sends_gets_through_typed
 }

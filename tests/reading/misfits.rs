@@ -10,12 +10,13 @@ use tower_telegram::{
 
 use crate::support::{
     adapter::{bots, bots_with, nothing, secret},
+    for_each_server::for_each_server,
     log::Log,
-    servers::{Server, rows},
+    servers::Server,
     wire::{Call, MESSAGE, SECRET},
 };
 
-rows! {
+for_each_server! {
     b9_a_misfit_gets_to_the_handler_raw_and_with_a_warning
     b9_what_can_hold_the_unknown_keeps_the_rest_typed
     b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again

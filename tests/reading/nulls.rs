@@ -6,12 +6,13 @@ use tower_telegram::types::{Update, UpdateKind, UpdateType};
 
 use crate::support::{
     adapter::{Bot, bots},
+    for_each_server::for_each_server,
     log::Log,
-    servers::{Server, rows},
+    servers::Server,
     wire::{Call, MESSAGE},
 };
 
-rows! {
+for_each_server! {
     b13_members_that_are_null_are_absent
     b13_where_all_are_null_the_update_gets_to_the_handler_raw
     b13_no_number_and_no_key_comes_twice_with_nulls_either

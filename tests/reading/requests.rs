@@ -12,11 +12,12 @@ use tower_telegram::{
 
 use crate::support::{
     adapter::{AnyBody, Bot, Handler, bots, bots_with, nothing, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::{Call, MESSAGE, SECRET},
 };
 
-rows! {
+for_each_server! {
     b1_only_post_is_allowed
     b2_only_json_is_taken
     b2_parameters_and_case_make_no_difference
@@ -26,7 +27,7 @@ rows! {
     b10_compressed_bodies_are_rejected_unread
 }
 
-rows! { sockets:
+for_each_server! { sockets:
     b3_the_answer_doesnt_wait_for_the_body_to_end
     b4_a_body_that_breaks_off_isnt_handled
     b10_http_1_0_is_answered
@@ -36,7 +37,7 @@ rows! { sockets:
 }
 
 #[cfg(feature = "tokio")]
-rows! { sockets:
+for_each_server! { sockets:
     b4_a_body_that_never_ends_is_rejected_at_the_deadline
 }
 

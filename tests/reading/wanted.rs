@@ -10,12 +10,13 @@ use tower_telegram::{
 
 use crate::support::{
     adapter::{bots_with, nothing, secret},
+    for_each_server::for_each_server,
     generate::Schema,
-    servers::{Server, rows},
+    servers::Server,
     wire::{Call, SECRET},
 };
 
-rows! {
+for_each_server! {
     c1_what_isnt_wanted_is_done_with_unparsed
     c1_only_wanted_types_reach_the_handler
     c2_by_default_all_but_three_and_the_unknown_get_to_the_handler

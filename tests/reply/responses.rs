@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use tower_telegram::{
-    IntoReply as _, MAX_REPLY_ARGUMENTS, Reply, ReplyError,
+    IntoReply as _, Reply, ReplyError,
     methods::{SendDocument, SendMessage},
     types::{InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Update},
     webhook::Webhook,
@@ -11,11 +11,12 @@ use tower_telegram::{
 
 use crate::support::{
     adapter::{BoxError, bots_admitting, bots_with, nothing, secret},
-    servers::{Server, rows},
+    for_each_server::for_each_server,
+    servers::Server,
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
 
-rows! {
+for_each_server! {
     e1_nothing_is_an_empty_200
     e2_a_method_is_one_object_of_json
     e3_a_file_goes_along_with_a_known_length
@@ -24,7 +25,7 @@ rows! {
     e6_no_kind_of_answer_is_one_that_telegram_takes_amiss
 }
 
-rows! { sockets:
+for_each_server! { sockets:
     e1_e2_every_answer_says_its_length_over_either_version
     e2_replies_on_a_kept_alive_connection_dont_run_into_each_other
 }
@@ -187,7 +188,7 @@ async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent(server: Server) {
         let rest = SendMessage::new(1, "").into_reply()?;
         let rest = rest.json().map_or(0, bytes::Bytes::len);
         let over = usize::from(update.update_id == 1);
-        let text = "x".repeat(MAX_REPLY_ARGUMENTS - rest + over);
+        let text = "x".repeat(Reply::MAX_ARGUMENTS - rest + over);
         SendMessage::new(1, text).into_reply().map_err(Into::into)
     };
     for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
@@ -196,7 +197,7 @@ async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent(server: Server) {
             .await;
         assert_eq!(
             (just.status, just.body.len()),
-            (200, MAX_REPLY_ARGUMENTS),
+            (200, Reply::MAX_ARGUMENTS),
             "{bot}"
         );
         let over = bot

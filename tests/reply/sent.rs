@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use tower::service_fn;
 use tower_telegram::{
-    IntoReply as _, MAX_REPLY_ARGUMENTS, Reply,
+    IntoReply as _, Reply,
     methods::{SendDocument, SendMessage},
     types::{InputFile, Update},
     webhook::{Webhook, WebhookService},
@@ -14,19 +14,20 @@ use tower_telegram_test::{Telegram, Via, update};
 
 use crate::support::{
     adapter::{Endpoint, secret},
+    for_each_server::for_each_server,
     log::Log,
-    servers::{Server, rows},
+    servers::Server,
     wire::{Answer, Call, MESSAGE, SECRET},
 };
 
-rows! {
+for_each_server! {
     e3_a_file_on_the_disk_is_in_the_answer
     e5_e7_a_reply_that_is_too_long_is_never_sent_and_the_update_abandoned_at_once
     e5_a_file_that_cant_be_read_causes_a_redelivery
     d16_a_reply_with_files_is_given_again_unless_a_reader_was_read
 }
 
-rows! { sockets:
+for_each_server! { sockets:
     e3_a_file_without_a_length_is_carried_out_too
 }
 
@@ -44,7 +45,7 @@ async fn bot(server: Server, reply: impl Fn() -> Reply + Send + Sync + 'static) 
 
 /// Over a MiB.
 fn long() -> Reply {
-    let text = "x".repeat(MAX_REPLY_ARGUMENTS);
+    let text = "x".repeat(Reply::MAX_ARGUMENTS);
     SendMessage::new(42, text).into_reply().expect("a reply")
 }
 
@@ -55,7 +56,7 @@ fn without_length() -> Reply {
 
 fn long_with_a_file() -> Reply {
     let file = InputFile::path(ON_DISK);
-    let reply = SendDocument::new(42, file).caption("x".repeat(MAX_REPLY_ARGUMENTS));
+    let reply = SendDocument::new(42, file).caption("x".repeat(Reply::MAX_ARGUMENTS));
     reply.into_reply().expect("a reply")
 }
 

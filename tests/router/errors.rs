@@ -16,9 +16,9 @@ use tower_telegram::{
 use tower_telegram_test::{Answer, Telegram, update};
 
 use super::ways::{serve, start, webhook};
-use crate::support::servers::{Server, rows};
+use crate::support::{for_each_server::for_each_server, servers::Server};
 
-rows! { sockets:
+for_each_server! { sockets:
     j13_a_refusal_that_a_repeat_cannot_change_is_no_second_attempt
     j13_an_error_that_may_pass_is_tried_again
     j13_an_error_hook_may_reply_to_the_chat_and_end_the_update

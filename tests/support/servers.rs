@@ -96,35 +96,16 @@ impl Server {
     }
 }
 
-/// A test for each server, named after the server: `a1_some_row::hyper`. The row is an ordinary function
-/// that takes the server. `sockets:` selects the servers with connections, and `threads:` runs the tests on
-/// several threads.
-macro_rules! rows {
-    (@ $row:ident #[$test:meta] $($name:ident: $server:ident),*) => {
-        mod $row {$(
-            #[$test]
-            async fn $name() {
-                super::$row(crate::support::servers::Server::$server).await;
-            }
-        )*}
+/// All servers, or those with connections, for a row of `for_each_server!`.
+macro_rules! servers {
+    (all $($row:tt)*) => {
+        crate::support::for_each_server::tests_of_row! { $($row)* oneshot: Oneshot, hyper: Hyper, axum: Axum }
     };
-    (sockets: $($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row #[tokio::test] hyper: Hyper, axum: Axum }
-    )*};
-    (threads: $($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            oneshot: Oneshot, hyper: Hyper, axum: Axum
-        }
-    )*};
-    ($($row:ident)*) => {$(
-        crate::support::servers::rows! { @ $row
-            #[tokio::test]
-            oneshot: Oneshot, hyper: Hyper, axum: Axum
-        }
-    )*};
+    (sockets $($row:tt)*) => {
+        crate::support::for_each_server::tests_of_row! { $($row)* hyper: Hyper, axum: Axum }
+    };
 }
-pub(crate) use rows;
+pub(crate) use servers;
 
 fn any_body<B>(body: B) -> AnyBody
 where
