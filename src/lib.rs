@@ -116,7 +116,7 @@ pub mod webhook;
 use tower_telegram_types::json;
 #[doc(inline)]
 pub use tower_telegram_types::{
-    InlineMethod, IntoReply, MAX_REPLY_ARGUMENTS, Method, Reply, ReplyError, methods, text, types,
+    InlineMethod, IntoReply, Method, Reply, ReplyError, methods, text, types,
 };
 
 pub use self::{

@@ -15,7 +15,7 @@ use axum::{
 use serde_json::{Value, json};
 use tower::service_fn;
 use tower_telegram::{
-    Client, MAX_REPLY_ARGUMENTS,
+    Client, Reply,
     axum::Telegram,
     client::{ApiBody, BotApi, Error},
     methods::{SendDocument, SendMessage},
@@ -314,7 +314,7 @@ async fn d14_a_route_of_axums_that_defers_is_not_counted() {
 /// A reply of a route that can never be sent: the handler runs once.
 #[tokio::test]
 async fn e7_a_route_of_axums_whose_reply_is_too_long_is_called_once() {
-    let long = || Telegram(SendMessage::new(42, "x".repeat(MAX_REPLY_ARGUMENTS)));
+    let long = || Telegram(SendMessage::new(42, "x".repeat(Reply::MAX_ARGUMENTS)));
     let (seen, calls, letters) = until_ok(long).await;
     assert_eq!((seen, calls, letters.len()), (vec![200], 1, 1));
     assert!(letters[0].is_permanent(), "{}", letters[0]);

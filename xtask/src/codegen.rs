@@ -153,7 +153,7 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
 pub use crate::api::UploadReader;\n\n\
          /// The imports of each file of this folder.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use super::*;\n\
-         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
+         pub(super) use crate::{{api::CollectUploads, json::{{Finite, FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
         allow_deprecated(model),
         modules(files.into_iter()),
         v = model.schema.bot_api,
@@ -176,7 +176,7 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
          {ALLOWED}{}\n\n{}\n\
          /// The imports of each file of this folder.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
-         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n\n{idempotent}",
+         pub(super) use crate::{{api::CollectUploads, json::{{Finite, FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n\n{idempotent}",
         allow_deprecated(model),
         modules(files.into_iter()),
         v = model.schema.bot_api,

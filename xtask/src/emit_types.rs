@@ -317,7 +317,15 @@ pub(crate) fn write_map(
     for m in members {
         let (n, key) = (m.name, &m.field.name);
         let _ = match (m.field.required, &m.shape) {
+            (true, Shape::Float) => writeln!(
+                out,
+                "map.serialize_entry(\"{key}\", &Finite(\"{key}\", self.{n}))?;"
+            ),
             (true, _) => writeln!(out, "map.serialize_entry(\"{key}\", &self.{n})?;"),
+            (false, Shape::Float) => writeln!(
+                out,
+                "if let Some(value) = self.{n} {{\nmap.serialize_entry(\"{key}\", &Finite(\"{key}\", value))?;\n}}"
+            ),
             (false, Shape::True) => writeln!(
                 out,
                 "if self.{n} {{\nmap.serialize_entry(\"{key}\", &true)?;\n}}"

@@ -44,7 +44,7 @@ pub use self::{
     bot_id::BotId,
     handler_output::HandlerOutput,
     method::{InlineMethod, Method},
-    reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
+    reply::{IntoReply, Reply, ReplyError},
     secret_token::{InvalidSecretToken, SecretToken},
 };
 

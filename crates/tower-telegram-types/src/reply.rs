@@ -12,10 +12,6 @@ use crate::{
     types::{Upload, UploadError},
 };
 
-/// The most that Telegram reads of a reply's arguments, in bytes (telegram-bot-api
-/// `HttpReader.h`). A longer reply breaks the connection, and the update is redelivered.
-pub const MAX_REPLY_ARGUMENTS: usize = 1 << 20;
-
 /// The most files that Telegram takes in one request or answer (telegram-bot-api `HttpReader.h`).
 const MAX_REPLY_FILES: usize = 50;
 
@@ -66,7 +62,11 @@ impl Payload {
             let written = serde_json::to_writer(&mut *json, &*method);
             let at = json.len();
             let written = written.and_then(|()| serde_json::to_writer(&mut *json, parameters));
-            if written.is_err() || json.get(at) != Some(&b'{') {
+            if let Err(error) = written {
+                let why = error.to_string().into();
+                return Err(ReplyError::Unwritable { why });
+            }
+            if json.get(at) != Some(&b'{') {
                 return Err(ReplyError::NotAnObject);
             }
             // The parameters' own brace gives way to a comma, or goes where there are none.
@@ -90,6 +90,10 @@ impl Payload {
 }
 
 impl Reply {
+    /// The most that Telegram reads of a reply's arguments, in bytes (telegram-bot-api `HttpReader.h`). A longer reply
+    /// breaks the connection, and the update is redelivered.
+    pub const MAX_ARGUMENTS: usize = 1 << 20;
+
     /// The empty reply.
     pub fn nothing() -> Self {
         Self(None)
@@ -232,13 +236,13 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// [`ReplyError::TooLarge`] over [`MAX_REPLY_ARGUMENTS`], [`ReplyError::TooManyFiles`] over 50.
+    /// [`ReplyError::TooLarge`] over [`MAX_ARGUMENTS`](Self::MAX_ARGUMENTS), [`ReplyError::TooManyFiles`] over 50.
     pub fn check_size(&self) -> Result<(), ReplyError> {
         if let Some(error) = self.0.as_deref().and_then(|payload| payload.error.clone()) {
             return Err(error);
         }
         match self.json().map(Bytes::len) {
-            Some(length) if length > MAX_REPLY_ARGUMENTS => Err(ReplyError::TooLarge { length }),
+            Some(length) if length > Self::MAX_ARGUMENTS => Err(ReplyError::TooLarge { length }),
             _ => match self.uploads().len() {
                 files if files > MAX_REPLY_FILES => Err(ReplyError::TooManyFiles { files }),
                 _ => Ok(()),
@@ -314,8 +318,8 @@ impl IntoReply for Reply {
 
 /// For the arms of a `match` that are different methods.
 ///
-/// A method of your own that can't be written as a JSON object is an error as soon as the reply is used; those
-/// of this crate always can.
+/// A method that can't be written as a JSON object is an error as soon as the reply is used: one of your own, or one of
+/// this crate's with a number that is NaN or infinite.
 ///
 /// ```
 /// use tower_telegram::{
@@ -369,7 +373,12 @@ pub enum ReplyError {
     },
     /// The parameters don't serialize to a JSON object.
     NotAnObject,
-    /// The arguments are over [`MAX_REPLY_ARGUMENTS`].
+    /// A parameter can't be written as JSON, such as a number that is NaN or infinite.
+    Unwritable {
+        /// The reason, with the parameter's name if it is one of this crate's methods.
+        why: Box<str>,
+    },
+    /// The arguments are over [`Reply::MAX_ARGUMENTS`].
     TooLarge {
         /// Their length in bytes.
         length: usize,
@@ -388,9 +397,13 @@ impl fmt::Display for ReplyError {
         match self {
             Self::Refused { method } => write!(f, "telegram takes no `{method}` in a reply"),
             Self::NotAnObject => f.write_str("the parameters of a method must be an object"),
+            Self::Unwritable { why } => {
+                write!(f, "a parameter of the method can't be written: {why}")
+            }
             Self::TooLarge { length } => write!(
                 f,
-                "a reply has at most {MAX_REPLY_ARGUMENTS} bytes of arguments, not {length}"
+                "a reply has at most {} bytes of arguments, not {length}",
+                Reply::MAX_ARGUMENTS
             ),
             Self::TooManyFiles { files } => {
                 write!(
@@ -416,9 +429,11 @@ impl std::error::Error for ReplyError {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{IntoReply as _, MAX_REPLY_ARGUMENTS, Reply, ReplyError};
+    use super::{IntoReply as _, Reply, ReplyError};
     use crate::{
-        methods::{CreateNewStickerSet, SendDocument, SendMessage, SetChatStickerSet},
+        methods::{
+            CreateNewStickerSet, SendDocument, SendLocation, SendMessage, SetChatStickerSet,
+        },
         types::{
             InlineKeyboardButton, InlineKeyboardMarkup, InputFile, InputSticker, StickerFormat,
             Upload,
@@ -547,9 +562,9 @@ mod tests {
         };
         let rest = with_text(0).json().unwrap().len();
         for (more, fits) in [(0, true), (1, false), (1 << 20, false)] {
-            let reply = with_text(MAX_REPLY_ARGUMENTS - rest + more);
+            let reply = with_text(Reply::MAX_ARGUMENTS - rest + more);
             let length = reply.json().unwrap().len();
-            assert_eq!(length, MAX_REPLY_ARGUMENTS + more);
+            assert_eq!(length, Reply::MAX_ARGUMENTS + more);
             let expected = if fits {
                 Ok(())
             } else {
@@ -558,11 +573,11 @@ mod tests {
             assert_eq!(reply.check_size(), expected, "{length}");
         }
         // Escapes and letters of several bytes count as they are sent.
-        let wide = SendMessage::new(1, "\u{e9}".repeat(MAX_REPLY_ARGUMENTS / 2))
+        let wide = SendMessage::new(1, "\u{e9}".repeat(Reply::MAX_ARGUMENTS / 2))
             .into_reply()
             .unwrap();
         assert!(wide.check_size().is_err());
-        let escaped = SendMessage::new(1, "\n".repeat(MAX_REPLY_ARGUMENTS / 2))
+        let escaped = SendMessage::new(1, "\n".repeat(Reply::MAX_ARGUMENTS / 2))
             .into_reply()
             .unwrap();
         assert!(escaped.check_size().is_err());
@@ -590,5 +605,27 @@ mod tests {
     fn a6_debug_shows_no_text_of_people() {
         let reply = SendMessage::new(42, "private words").into_reply().unwrap();
         assert!(!format!("{reply:?}").contains("private"));
+    }
+
+    /// `serde_json` would write `null`, and Telegram refuse the reply without a word to anyone.
+    #[test]
+    fn e7_a_number_that_is_not_finite_is_an_error_with_its_name() {
+        for (location, field) in [
+            (SendLocation::new(1, f64::NAN, 0.0), "latitude"),
+            (SendLocation::new(1, 0.0, f64::INFINITY), "longitude"),
+            (
+                SendLocation::new(1, 0.0, 0.0).horizontal_accuracy(f64::NEG_INFINITY),
+                "horizontal_accuracy",
+            ),
+        ] {
+            let why = format!("{field} must be a finite number").into();
+            let expected = Err(ReplyError::Unwritable { why });
+            let reply = Reply::from(location.clone()).into_reply();
+            assert_eq!(location.into_reply().map(drop), expected, "{field}");
+            assert_eq!(reply.map(drop), expected, "{field}");
+        }
+        let reply = SendLocation::new(1, -0.5, 1e-7).into_reply().unwrap();
+        let json: Value = serde_json::from_slice(reply.json().unwrap()).unwrap();
+        assert_eq!(json["latitude"], -0.5);
     }
 }

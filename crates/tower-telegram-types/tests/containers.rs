@@ -56,8 +56,12 @@ fn user() -> User {
 
 #[test]
 fn b14_maps_with_the_types_as_keys_or_values_are_read() {
-    let chats: HashMap<ChatId, i32> = read(r#"{"@channel":1}"#);
+    let chats: HashMap<ChatId, i32> = read(r#"{"@channel":1,"-1001234567890":2,"42":3}"#);
     assert_eq!(chats[&"@channel".into()], 1);
+    assert_eq!(chats[&ChatId::Id(-1_001_234_567_890)], 2);
+    assert_eq!(chats[&42.into()], 3);
+    let written = serde_json::to_string(&chats).unwrap();
+    assert_eq!(read::<HashMap<ChatId, i32>>(&written), chats);
     let types: BTreeMap<String, ChatType> = read(r#"{"a":"group","b":"new"}"#);
     assert_eq!(types["a"], ChatType::Group);
     let counts: HashMap<ChatType, i32> = read(r#"{"group":1,"new":2}"#);

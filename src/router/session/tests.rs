@@ -481,7 +481,7 @@ async fn j10_a_reply_that_cannot_be_sent_leaves_the_session_as_it_was() {
     };
     let long = async |mut count: Session<Count>| {
         count.n += 1;
-        SendMessage::new(1, "x".repeat(crate::MAX_REPLY_ARGUMENTS))
+        SendMessage::new(1, "x".repeat(crate::Reply::MAX_ARGUMENTS))
     };
     let unread = async |_: Session<Count>| SendDocument::new(1, InputFile::path("/not/yet/there"));
     let here = async |mut count: Session<Count>| {

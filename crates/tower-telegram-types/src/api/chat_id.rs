@@ -9,6 +9,9 @@ use crate::json::{FromJson, Reader, Result, impl_deserialize};
 
 /// A chat, by its number or by its public name.
 ///
+/// A text is a number if it is one, and otherwise a name, as Telegram reads it. So a map with chats as its keys can be
+/// written as JSON, in which keys are texts, and read again.
+///
 /// Methods take it wherever the Bot API takes an integer or an `@name`:
 ///
 /// ```
@@ -59,22 +62,28 @@ impl From<i64> for ChatId {
     }
 }
 
+/// A number if it is one, as Telegram reads it, and otherwise a public name.
 impl From<&str> for ChatId {
-    fn from(name: &str) -> Self {
-        Self::Username(name.into())
+    fn from(text: &str) -> Self {
+        number(text).map_or_else(|| Self::Username(text.into()), Self::Id)
     }
 }
 
 impl From<String> for ChatId {
-    fn from(name: String) -> Self {
-        Self::Username(name.into())
+    fn from(text: String) -> Self {
+        Str::from(text).into()
     }
 }
 
 impl From<Str> for ChatId {
-    fn from(name: Str) -> Self {
-        Self::Username(name)
+    fn from(text: Str) -> Self {
+        number(&text).map_or_else(|| Self::Username(text), Self::Id)
     }
+}
+
+/// The number that a text is, without the `+` that Rust would take.
+fn number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
 /// A number, or else a public name: for chats in arguments and settings.
@@ -89,7 +98,7 @@ impl FromStr for ChatId {
     type Err = Infallible;
 
     fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
-        Ok(text.parse().map_or_else(|_| text.into(), Self::Id))
+        Ok(text.into())
     }
 }
 
@@ -104,8 +113,9 @@ impl fmt::Display for ChatId {
 
 impl FromJson for ChatId {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        // Also a key of an object, which is always a text, and the arguments of other libraries' bots.
         if r.peek() == Some(b'"') {
-            return Str::from_json(r).map(Self::Username);
+            return Str::from_json(r).map(Self::from);
         }
         r.integer().map(Self::Id)
     }
@@ -119,5 +129,40 @@ impl Serialize for ChatId {
             Self::Id(id) => serializer.serialize_i64(*id),
             Self::Username(name) => serializer.serialize_str(name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChatId;
+
+    /// As the server reads a parameter: what has no `@` is a number, also in quotes.
+    #[test]
+    fn a_text_that_is_a_number_is_one() {
+        for (text, expected) in [
+            ("42", ChatId::Id(42)),
+            ("-1001234567890", ChatId::Id(-1_001_234_567_890)),
+            ("9223372036854775807", ChatId::Id(i64::MAX)),
+            ("9223372036854775808", name("9223372036854775808")),
+            ("@channel", name("@channel")),
+            ("@42", name("@42")),
+            ("+42", name("+42")),
+            ("4 2", name("4 2")),
+            ("", name("")),
+        ] {
+            assert_eq!(ChatId::from(text), expected, "{text}");
+            assert_eq!(ChatId::from(text.to_owned()), expected, "{text}");
+            assert_eq!(text.parse(), Ok(expected.clone()), "{text}");
+            let json = serde_json::to_string(text).unwrap();
+            assert_eq!(
+                serde_json::from_str::<ChatId>(&json).unwrap(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    fn name(text: &str) -> ChatId {
+        ChatId::Username(text.into())
     }
 }

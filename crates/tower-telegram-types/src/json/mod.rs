@@ -7,10 +7,11 @@
 //!   itself; `transcode` turns such a format into JSON first.
 //! - `error` and `foreign` say why a text couldn't be read, without repeating the text.
 //!
-//! JSON is written by serde; `write` only finds the memory for it.
+//! JSON is written by serde; `write` only finds the memory for it, and `finite` refuses numbers that it can't hold.
 
 mod deserialize;
 mod error;
+mod finite;
 mod foreign;
 mod impls;
 mod macros;
@@ -27,6 +28,7 @@ mod write;
 pub(crate) use self::unions::first_that_fits;
 pub(crate) use self::{
     deserialize::deserialize,
+    finite::Finite,
     macros::{impl_deserialize, string_enum},
     unions::{read_or, read_or_raw},
 };

@@ -699,13 +699,13 @@ impl Serialize for EditMessageLiveLocation {
         if let Some(value) = &self.inline_message_id {
             map.serialize_entry("inline_message_id", value)?;
         }
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         if let Some(value) = &self.live_period {
             map.serialize_entry("live_period", value)?;
         }
-        if let Some(value) = &self.horizontal_accuracy {
-            map.serialize_entry("horizontal_accuracy", value)?;
+        if let Some(value) = self.horizontal_accuracy {
+            map.serialize_entry("horizontal_accuracy", &Finite("horizontal_accuracy", value))?;
         }
         if let Some(value) = &self.heading {
             map.serialize_entry("heading", value)?;

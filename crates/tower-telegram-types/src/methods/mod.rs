@@ -51,7 +51,7 @@ mod prelude {
     pub(super) use crate::types::*;
     pub(super) use crate::{
         api::CollectUploads,
-        json::{FromJson, NO_FIELD, Reader, Result, impl_deserialize},
+        json::{Finite, FromJson, NO_FIELD, Reader, Result, impl_deserialize},
         method::{InlineMethod, Method},
         secret_token::SecretToken,
     };

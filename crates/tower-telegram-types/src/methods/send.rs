@@ -4854,10 +4854,10 @@ impl Serialize for SendLocation {
         if let Some(value) = &self.ephemeral_message_parameters {
             map.serialize_entry("ephemeral_message_parameters", value)?;
         }
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
-        if let Some(value) = &self.horizontal_accuracy {
-            map.serialize_entry("horizontal_accuracy", value)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
+        if let Some(value) = self.horizontal_accuracy {
+            map.serialize_entry("horizontal_accuracy", &Finite("horizontal_accuracy", value))?;
         }
         if let Some(value) = &self.live_period {
             map.serialize_entry("live_period", value)?;
@@ -5198,8 +5198,8 @@ impl Serialize for SendVenue {
         if let Some(value) = &self.ephemeral_message_parameters {
             map.serialize_entry("ephemeral_message_parameters", value)?;
         }
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         map.serialize_entry("title", &self.title)?;
         map.serialize_entry("address", &self.address)?;
         if let Some(value) = &self.foursquare_id {

@@ -2479,11 +2479,11 @@ impl Serialize for InlineQueryResultLocation {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "location")?;
         map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         map.serialize_entry("title", &self.title)?;
-        if let Some(value) = &self.horizontal_accuracy {
-            map.serialize_entry("horizontal_accuracy", value)?;
+        if let Some(value) = self.horizontal_accuracy {
+            map.serialize_entry("horizontal_accuracy", &Finite("horizontal_accuracy", value))?;
         }
         if let Some(value) = &self.live_period {
             map.serialize_entry("live_period", value)?;
@@ -2723,8 +2723,8 @@ impl Serialize for InlineQueryResultVenue {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "venue")?;
         map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         map.serialize_entry("title", &self.title)?;
         map.serialize_entry("address", &self.address)?;
         if let Some(value) = &self.foursquare_id {
@@ -4765,10 +4765,10 @@ impl_deserialize!(InputLocationMessageContent);
 impl Serialize for InputLocationMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
-        if let Some(value) = &self.horizontal_accuracy {
-            map.serialize_entry("horizontal_accuracy", value)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
+        if let Some(value) = self.horizontal_accuracy {
+            map.serialize_entry("horizontal_accuracy", &Finite("horizontal_accuracy", value))?;
         }
         if let Some(value) = &self.live_period {
             map.serialize_entry("live_period", value)?;
@@ -4906,8 +4906,8 @@ impl_deserialize!(InputVenueMessageContent);
 impl Serialize for InputVenueMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         map.serialize_entry("title", &self.title)?;
         map.serialize_entry("address", &self.address)?;
         if let Some(value) = &self.foursquare_id {

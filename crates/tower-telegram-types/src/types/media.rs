@@ -1375,10 +1375,10 @@ impl_deserialize!(Location);
 impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
-        if let Some(value) = &self.horizontal_accuracy {
-            map.serialize_entry("horizontal_accuracy", value)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
+        if let Some(value) = self.horizontal_accuracy {
+            map.serialize_entry("horizontal_accuracy", &Finite("horizontal_accuracy", value))?;
         }
         if let Some(value) = &self.live_period {
             map.serialize_entry("live_period", value)?;
@@ -2897,10 +2897,10 @@ impl Serialize for InputMediaLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "location")?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
-        if let Some(value) = &self.horizontal_accuracy {
-            map.serialize_entry("horizontal_accuracy", value)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
+        if let Some(value) = self.horizontal_accuracy {
+            map.serialize_entry("horizontal_accuracy", &Finite("horizontal_accuracy", value))?;
         }
         map.end()
     }
@@ -3249,8 +3249,8 @@ impl Serialize for InputMediaVenue {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "venue")?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         map.serialize_entry("title", &self.title)?;
         map.serialize_entry("address", &self.address)?;
         if let Some(value) = &self.foursquare_id {
@@ -4200,8 +4200,11 @@ impl Serialize for InputProfilePhotoAnimated {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "animated")?;
         map.serialize_entry("animation", &self.animation)?;
-        if let Some(value) = &self.main_frame_timestamp {
-            map.serialize_entry("main_frame_timestamp", value)?;
+        if let Some(value) = self.main_frame_timestamp {
+            map.serialize_entry(
+                "main_frame_timestamp",
+                &Finite("main_frame_timestamp", value),
+            )?;
         }
         map.end()
     }

@@ -81,6 +81,8 @@ mod prelude {
     pub(super) use crate::json::first_that_fits;
     pub(super) use crate::{
         api::CollectUploads,
-        json::{FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum},
+        json::{
+            Finite, FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum,
+        },
     };
 }

@@ -301,9 +301,9 @@ impl Serialize for MaskPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("point", &self.point)?;
-        map.serialize_entry("x_shift", &self.x_shift)?;
-        map.serialize_entry("y_shift", &self.y_shift)?;
-        map.serialize_entry("scale", &self.scale)?;
+        map.serialize_entry("x_shift", &Finite("x_shift", self.x_shift))?;
+        map.serialize_entry("y_shift", &Finite("y_shift", self.y_shift))?;
+        map.serialize_entry("scale", &Finite("scale", self.scale))?;
         map.end()
     }
 }

@@ -139,12 +139,24 @@ impl_deserialize!(StoryAreaPosition);
 impl Serialize for StoryAreaPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("x_percentage", &self.x_percentage)?;
-        map.serialize_entry("y_percentage", &self.y_percentage)?;
-        map.serialize_entry("width_percentage", &self.width_percentage)?;
-        map.serialize_entry("height_percentage", &self.height_percentage)?;
-        map.serialize_entry("rotation_angle", &self.rotation_angle)?;
-        map.serialize_entry("corner_radius_percentage", &self.corner_radius_percentage)?;
+        map.serialize_entry("x_percentage", &Finite("x_percentage", self.x_percentage))?;
+        map.serialize_entry("y_percentage", &Finite("y_percentage", self.y_percentage))?;
+        map.serialize_entry(
+            "width_percentage",
+            &Finite("width_percentage", self.width_percentage),
+        )?;
+        map.serialize_entry(
+            "height_percentage",
+            &Finite("height_percentage", self.height_percentage),
+        )?;
+        map.serialize_entry(
+            "rotation_angle",
+            &Finite("rotation_angle", self.rotation_angle),
+        )?;
+        map.serialize_entry(
+            "corner_radius_percentage",
+            &Finite("corner_radius_percentage", self.corner_radius_percentage),
+        )?;
         map.end()
     }
 }
@@ -296,8 +308,8 @@ impl Serialize for StoryAreaTypeLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "location")?;
-        map.serialize_entry("latitude", &self.latitude)?;
-        map.serialize_entry("longitude", &self.longitude)?;
+        map.serialize_entry("latitude", &Finite("latitude", self.latitude))?;
+        map.serialize_entry("longitude", &Finite("longitude", self.longitude))?;
         if let Some(value) = &self.address {
             map.serialize_entry("address", value)?;
         }
@@ -506,7 +518,7 @@ impl Serialize for StoryAreaTypeWeather {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "weather")?;
-        map.serialize_entry("temperature", &self.temperature)?;
+        map.serialize_entry("temperature", &Finite("temperature", self.temperature))?;
         map.serialize_entry("emoji", &self.emoji)?;
         map.serialize_entry("background_color", &self.background_color)?;
         map.end()
@@ -778,11 +790,14 @@ impl Serialize for InputStoryContentVideo {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", "video")?;
         map.serialize_entry("video", &self.video)?;
-        if let Some(value) = &self.duration {
-            map.serialize_entry("duration", value)?;
+        if let Some(value) = self.duration {
+            map.serialize_entry("duration", &Finite("duration", value))?;
         }
-        if let Some(value) = &self.cover_frame_timestamp {
-            map.serialize_entry("cover_frame_timestamp", value)?;
+        if let Some(value) = self.cover_frame_timestamp {
+            map.serialize_entry(
+                "cover_frame_timestamp",
+                &Finite("cover_frame_timestamp", value),
+            )?;
         }
         if let Some(value) = &self.is_animation {
             map.serialize_entry("is_animation", value)?;
