@@ -153,11 +153,16 @@ fn show(info: &WebhookInfo) {
     }
 }
 
-/// The error and its causes.
+/// The error and its causes. The client's errors show theirs, which isn't repeated.
 fn in_one_line(error: &(dyn Error + 'static)) -> String {
-    let chain = iter::successors(Some(error), |error| (**error).source());
-    let line: Vec<_> = chain.map(ToString::to_string).collect();
-    line.join(": ").replace(char::is_control, " ")
+    let mut line = error.to_string();
+    for cause in iter::successors(error.source(), |error| (**error).source()) {
+        let cause = cause.to_string();
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace(char::is_control, " ")
 }
 
 /// Runs this program with some commands, against a Telegram that ends with this function.
