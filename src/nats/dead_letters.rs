@@ -110,7 +110,7 @@ impl NatsQueue {
     }
 
     /// Adds a message to the dead letters, once however often that is tried.
-    pub(super) async fn bury(
+    pub(super) async fn add_dead_letter(
         &self,
         message: &ReceivedMessage,
         attempts: u32,
@@ -129,8 +129,8 @@ impl NatsQueue {
         headers.insert(FAILURE_HEADER, failure.replace(['\r', '\n'], " "));
         let payload = message.message.payload.clone();
         let id = message.stored_id();
-        let buried = self.publish(self.dead_subject(), Some(&id), headers, payload);
-        buried.await.map(drop).map_err(failed)
+        let published = self.publish(self.dead_subject(), Some(&id), headers, payload);
+        published.await.map(drop).map_err(failed)
     }
 
     async fn dead_letter_stream(&self) -> Result<Stream<()>, QueueError> {

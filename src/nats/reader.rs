@@ -194,7 +194,7 @@ impl NatsQueueReader {
                 let count = self.attempts_before(&message, &mut attempts).await?;
                 return Ok(RecordResult::Read(message.entry(count)));
             }
-            RecordKind::Count { .. } | RecordKind::Bury { .. }
+            RecordKind::Count { .. } | RecordKind::DeadLetter { .. }
                 if !self
                     .confirm(&partition, &message, AckKind::Progress)
                     .await? =>
@@ -205,8 +205,10 @@ impl NatsQueueReader {
                 self.set_count(&message, *attempts).await?;
                 return Ok(RecordResult::Recorded);
             }
-            RecordKind::Bury { attempts, failure } => {
-                self.queue.bury(&message, *attempts, failure).await?;
+            RecordKind::DeadLetter { attempts, failure } => {
+                self.queue
+                    .add_dead_letter(&message, *attempts, failure)
+                    .await?;
                 AckKind::Term
             }
             RecordKind::Settle => AckKind::Ack,

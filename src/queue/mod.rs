@@ -33,7 +33,7 @@
 //!
 //! | engine | feature | type |
 //! |---|---|---|
-//! | Redis Streams | `redis` | `redis::UpdateQueue` |
+//! | Redis Streams | `redis` | `redis::RedisQueue` |
 //! | NATS JetStream | `nats` | `nats::NatsQueue` |
 //! | your own | `queue` | [`QueueWriter`] and [`QueueReader`] |
 //!

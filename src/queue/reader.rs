@@ -173,7 +173,7 @@ pub enum RecordKind {
         attempts: u32,
     },
     /// The update is abandoned: the entry is removed, and becomes a dead letter.
-    Bury {
+    DeadLetter {
         /// After so many attempts.
         attempts: u32,
         /// The last error with its causes, for people to read; at most 1000 bytes.

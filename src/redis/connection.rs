@@ -30,14 +30,14 @@ impl RedisConnection {
 
     /// Runs a script: one round trip, and a second one if Redis doesn't know the script yet.
     pub(super) async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, Error> {
-        let asking = async {
-            match self.inner.ask(&call.command).await {
-                Err(error) if is_unknown(&error) => self.inner.ask(&call.in_full()).await,
+        let querying = async {
+            match self.inner.query(&call.command).await {
+                Err(error) if is_unknown(&error) => self.inner.query(&call.with_code()).await,
                 answer => answer,
             }
         };
-        let answer = timeout(self.timeout.max(MIN_TIMEOUT), asking).await;
-        let answer = answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
+        let answer = timeout(self.timeout.max(MIN_TIMEOUT), querying).await;
+        let answer = answer.map_err(|_| Error::Timeout)?.map_err(Error::Redis)?;
         T::from_redis_value(answer).map_err(|error| Error::Redis(error.into()))
     }
 }
@@ -49,8 +49,8 @@ impl RedisConnection {
         for key in keys {
             command.arg(&**key);
         }
-        let answer = timeout(self.timeout.max(MIN_TIMEOUT), self.inner.ask(&command)).await;
-        answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
+        let answer = timeout(self.timeout.max(MIN_TIMEOUT), self.inner.query(&command)).await;
+        answer.map_err(|_| Error::Timeout)?.map_err(Error::Redis)?;
         Ok(())
     }
 }
@@ -62,14 +62,14 @@ fn is_unknown(error: &RedisError) -> bool {
 type QueryFuture<'a> = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send + 'a>>;
 
 trait ErasedConnection: Send + Sync {
-    fn ask<'a>(&self, command: &'a Cmd) -> QueryFuture<'a>;
+    fn query<'a>(&self, command: &'a Cmd) -> QueryFuture<'a>;
 }
 
 impl<C> ErasedConnection for C
 where
     C: ConnectionLike + Clone + Send + Sync + 'static,
 {
-    fn ask<'a>(&self, command: &'a Cmd) -> QueryFuture<'a> {
+    fn query<'a>(&self, command: &'a Cmd) -> QueryFuture<'a> {
         let mut connection = self.clone();
         // The command's own method turns an error among the replies into an error.
         Box::pin(async move { command.query_async(&mut connection).await })
@@ -127,7 +127,7 @@ impl ScriptCall {
     }
 
     /// The same call with the script's code in the place of its hash.
-    fn in_full(&self) -> Cmd {
+    fn with_code(&self) -> Cmd {
         let mut command = ::redis::cmd("EVAL");
         command.arg(self.script.code);
         // Behind the command's name and the hash.
@@ -143,7 +143,7 @@ impl ScriptCall {
 /// A failed call of Redis. It may have been carried out nevertheless, if its reply was late or lost.
 #[derive(Clone, Debug)]
 pub(crate) enum Error {
-    Late,
+    Timeout,
     Redis(RedisError),
     Refused(Box<str>),
     Unreadable,
@@ -152,7 +152,7 @@ pub(crate) enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Late => f.write_str("redis didn't respond in time"),
+            Self::Timeout => f.write_str("redis didn't respond in time"),
             Self::Redis(_) => f.write_str("redis command failed"),
             Self::Refused(words) => write!(f, "redis refused a command: {words}"),
             Self::Unreadable => f.write_str("unexpected value under a key in redis"),
@@ -170,7 +170,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Redis(error) => Some(error),
-            Self::Late | Self::Refused(_) | Self::Unreadable => None,
+            Self::Timeout | Self::Refused(_) | Self::Unreadable => None,
         }
     }
 }

@@ -9,7 +9,7 @@
 //!   Telegram counts by bot, and not by replica.
 //! - [`RedisSessions`]: the state of a chat or a user between updates, for
 //!   [`SessionLayer`](crate::router::session::SessionLayer).
-//! - [`UpdateQueue`]: the updates themselves, in a [`queue`] between the replicas with the webhook and the
+//! - [`RedisQueue`]: the updates themselves, in a [`queue`](crate::queue) between the replicas with the webhook and the
 //!   workers with the handler. The webhook responds once Redis has an update.
 //! - [`WakeUps`]: a second connection, on which Redis wakes the workers of a queue and the waiters for a lock.
 //!
@@ -88,18 +88,17 @@
 mod connection;
 mod limits;
 mod locks;
-pub mod queue;
+mod queue;
 mod reply_files;
 mod sessions;
 mod store;
 mod values;
 mod wake_ups;
 
-#[doc(inline)]
-pub use self::queue::{QueueError, UpdateQueue};
 pub use self::{
     limits::RedisLimits,
     locks::{RedisLockGuard, RedisLocks},
+    queue::{RedisQueue, UnreadableLetter},
     sessions::RedisSessions,
     store::RedisStore,
     wake_ups::WakeUps,

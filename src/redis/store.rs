@@ -177,7 +177,7 @@ impl DeliveryStore for RedisStore {
         let claim = read_claim(key, answer).map_err(StoreError::new)?;
         // A process that was paused reads the response late. Another one may have claimed the update since.
         if matches!(claim, Claim::Acquired(_)) && asked.elapsed() >= self.lease {
-            return Err(StoreError::new(Error::Late));
+            return Err(StoreError::new(Error::Timeout));
         }
         Ok(claim)
     }

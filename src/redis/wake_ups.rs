@@ -34,7 +34,7 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// A connection on which Redis tells this process that an update was queued or that a lock is free.
 ///
-/// Without it, [`UpdateQueue`](super::UpdateQueue)'s workers ask for new updates every 50 ms and
+/// Without it, [`RedisQueue`](super::RedisQueue)'s workers ask for new updates every 50 ms and
 /// [`RedisLocks`](super::RedisLocks) for a lock every 5 to 500 ms. With it they wait for a message instead, and
 /// ask once or twice a second in case one was lost.
 ///
@@ -50,13 +50,13 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use redis::aio::ConnectionManagerConfig;
-/// use tower_telegram::redis::{RedisLocks, UpdateQueue, WakeUps};
+/// use tower_telegram::redis::{RedisLocks, RedisQueue, WakeUps};
 ///
 /// let redis = redis::Client::open("redis://127.0.0.1/")?;
 /// let connection = redis.get_connection_manager_lazy(ConnectionManagerConfig::new())?;
 /// let wake_ups = WakeUps::new(redis);
 ///
-/// let queue = UpdateQueue::new(connection.clone(), "my_bot").wake_ups(&wake_ups);
+/// let queue = RedisQueue::new(connection.clone(), "my_bot").wake_ups(&wake_ups);
 /// let locks = RedisLocks::new(connection, "my_bot").wake_ups(&wake_ups);
 /// # drop((queue, locks));
 /// # Ok(())
@@ -227,7 +227,7 @@ async fn forward(hub: &Weak<WakeUpHub>, client: &Client, channel: &str) -> Resul
     };
     let (mut sink, mut messages) = timeout(SUBSCRIBE_TIMEOUT, subscribing)
         .await
-        .map_err(|_| Error::Late)??;
+        .map_err(|_| Error::Timeout)??;
     match hub.upgrade() {
         Some(hub) => hub.set_subscribed(true),
         None => return Ok(()),
@@ -249,7 +249,7 @@ async fn forward(hub: &Weak<WakeUpHub>, client: &Client, channel: &str) -> Resul
 
 async fn ping(sink: &mut PubSubSink) -> Result<(), Error> {
     let answer = timeout(SUBSCRIBE_TIMEOUT, sink.ping::<::redis::Value>()).await;
-    answer.map_err(|_| Error::Late)??;
+    answer.map_err(|_| Error::Timeout)??;
     Ok(())
 }
 

@@ -100,7 +100,7 @@ impl State {
             // Each attempt waits for its own record.
             RecordKind::ReadAhead => return RecordResult::Gone,
             RecordKind::Count { attempts } => entry.attempts = *attempts,
-            RecordKind::Bury { attempts, failure } => {
+            RecordKind::DeadLetter { attempts, failure } => {
                 let (attempts, failure) = (*attempts, failure.to_string());
                 let Stored { bot, update, .. } = partition.entries.remove(&id).unwrap();
                 self.dead.push((bot, update, attempts, failure));

@@ -7,7 +7,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 use tower_telegram::{
     Client,
     queue::{Enqueued, QueuedDeadLetter, Worker, chat_key, partition},
-    redis::{UpdateQueue, WakeUps},
+    redis::{RedisQueue, WakeUps},
     webhook::RawUpdate,
 };
 
@@ -31,8 +31,8 @@ impl Redis {
         connection.expect("nothing is asked yet")
     }
 
-    fn queue(&self) -> UpdateQueue {
-        UpdateQueue::new(self.connection(), "bot")
+    fn queue(&self) -> RedisQueue {
+        RedisQueue::new(self.connection(), "bot")
             .partitions(self.options.partitions)
             .max_backlog(self.options.max_backlog)
             .lease(LEASE)
@@ -41,7 +41,7 @@ impl Redis {
 }
 
 impl Engine for Redis {
-    type Writer = UpdateQueue;
+    type Writer = RedisQueue;
 
     async fn start(options: Options) -> Self {
         let [port] = free_ports();
@@ -56,7 +56,7 @@ impl Engine for Redis {
         }
     }
 
-    async fn writer(&self) -> UpdateQueue {
+    async fn writer(&self) -> RedisQueue {
         self.queue()
     }
 

@@ -3,7 +3,7 @@
 use std::{env, time::Duration};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use tower_telegram::{Client, redis::UpdateQueue};
+use tower_telegram::{Client, redis::RedisQueue};
 use tower_telegram_test::Telegram;
 
 use crate::{database::Database, failure::Failure};
@@ -42,8 +42,8 @@ pub(crate) fn connection() -> Result<ConnectionManager, Failure> {
 }
 
 /// A short lease, so that a dead worker's updates are soon taken over.
-pub(crate) fn queue(connection: ConnectionManager) -> UpdateQueue {
-    UpdateQueue::new(connection, NAME).lease(Duration::from_secs(2))
+pub(crate) fn queue(connection: ConnectionManager) -> RedisQueue {
+    RedisQueue::new(connection, NAME).lease(Duration::from_secs(2))
 }
 
 pub(crate) fn client() -> Result<Client, Failure> {

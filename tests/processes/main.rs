@@ -17,7 +17,7 @@ mod worker;
 use std::{env, process::ExitCode, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
-use tower_telegram::{redis::UpdateQueue, shutdown_signal};
+use tower_telegram::{redis::RedisQueue, shutdown_signal};
 use tower_telegram_test::{Telegram, update};
 
 use self::{
@@ -106,7 +106,7 @@ async fn play() -> Result<bool, Failure> {
         telegram.enqueue(update::text(chat(number), &number.to_string()))?;
         sleep(PACE).await;
     }
-    let queue = UpdateQueue::new(database.connection()?, bot::NAME);
+    let queue = RedisQueue::new(database.connection()?, bot::NAME);
     until_quiet(&telegram, &queue).await?;
     let took = began.elapsed();
 
@@ -123,7 +123,7 @@ fn chat(number: u64) -> i64 {
 }
 
 /// Nothing is with Telegram any more, and nothing in the queue.
-async fn until_quiet(telegram: &Telegram, queue: &UpdateQueue) -> Result<(), Failure> {
+async fn until_quiet(telegram: &Telegram, queue: &RedisQueue) -> Result<(), Failure> {
     while telegram.pending_updates() > 0 || queue.status().await?.updates > 0 {
         sleep(PACE).await;
     }

@@ -23,7 +23,7 @@ use tower_telegram::{
     webhook::{DeliveryLayer, RawUpdate, ReplyBody, ReplyLayer},
 };
 
-use super::server::{SECOND, Server};
+use super::server::{RedisServer, SECOND};
 use crate::delivery::stores::{json_of, reply};
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, BoxError>;
@@ -75,7 +75,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn start<H, F>(server: &Server, lease: Duration, handler: H) -> Self
+    fn start<H, F>(server: &RedisServer, lease: Duration, handler: H) -> Self
     where
         H: Fn(i64) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Reply, BoxError>> + Send + 'static,
@@ -150,7 +150,7 @@ fn assert_redelivered_later(answer: &Response<ReplyBody>) {
 
 #[tokio::test]
 async fn d11_updates_that_come_to_both_replicas_succeed_once() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let book = Book::default();
@@ -188,7 +188,7 @@ async fn d11_updates_that_come_to_both_replicas_succeed_once() {
 
 #[tokio::test]
 async fn d16_each_redelivery_has_the_reply_whichever_replica_it_comes_to() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (book, go) = (Book::default(), Arc::new(Semaphore::new(0)));
@@ -231,7 +231,7 @@ async fn d16_each_redelivery_has_the_reply_whichever_replica_it_comes_to() {
 /// The replica that made the reply is gone, and its files with it.
 #[tokio::test]
 async fn d16_a_reply_with_files_is_given_by_another_replica() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let path = std::env::temp_dir().join(format!("kept-reply-{}", std::process::id()));
@@ -276,7 +276,7 @@ async fn d16_a_reply_with_files_is_given_by_another_replica() {
 #[tokio::test]
 async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
     const IDS: std::ops::Range<i64> = 0..20;
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let book = Book::default();
@@ -327,7 +327,7 @@ async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
 
 #[tokio::test]
 async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let book = Book::default();

@@ -15,11 +15,11 @@ use tower_telegram::{
 
 use super::{
     limits::{call, no_limits, replica},
-    server::{SECOND, Server},
+    server::{RedisServer, SECOND},
 };
 use crate::delivery::stores::reply;
 
-async fn set_memory(server: &Server, bytes: &str) {
+async fn set_memory(server: &RedisServer, bytes: &str) {
     let command = ["CONFIG", "SET", "maxmemory", bytes];
     drop(server.ask::<String>(&command).await);
 }
@@ -33,7 +33,7 @@ async fn acquired(store: &RedisStore, id: i64) -> ClaimToken {
 
 #[tokio::test]
 async fn d30_updates_are_claimed_and_done_under_a_full_redis() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store();
@@ -64,7 +64,7 @@ async fn d30_updates_are_claimed_and_done_under_a_full_redis() {
 
 #[tokio::test]
 async fn d30_locks_are_granted_and_released_under_a_full_redis() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     set_memory(&server, "1").await;
@@ -83,7 +83,7 @@ async fn d30_locks_are_granted_and_released_under_a_full_redis() {
 
 #[tokio::test]
 async fn d30_limits_are_kept_together_under_a_full_redis() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     set_memory(&server, "1").await;
@@ -98,7 +98,7 @@ async fn d30_limits_are_kept_together_under_a_full_redis() {
 /// It makes room.
 #[tokio::test]
 async fn d30_a_session_is_removed_under_a_full_redis() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let sessions = RedisSessions::new(server.connection(), "bot");

@@ -14,7 +14,7 @@ use redis::{
 };
 use tokio::time::sleep;
 
-use super::server::Server;
+use super::server::RedisServer;
 
 /// As in a process that is paused after Redis has responded.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(crate) struct Late {
 }
 
 impl Late {
-    pub(crate) fn first(server: &Server, pause: Duration) -> Self {
+    pub(crate) fn first(server: &RedisServer, pause: Duration) -> Self {
         Self {
             connection: server.connection(),
             pause,

@@ -27,7 +27,7 @@ use tower_telegram::{
     redis::RedisLimits,
 };
 
-use super::server::{SECOND, Server};
+use super::server::{RedisServer, SECOND};
 
 pub(super) type Client = BoxCloneSyncService<ApiRequest, ApiResponse, Error>;
 
@@ -48,12 +48,12 @@ pub(super) fn no_limits() -> RateLimitLayer {
 }
 
 /// A client of one replica, whose every call Telegram answers so.
-fn answered(server: &Server, layer: RateLimitLayer, answer: &'static str) -> Client {
+fn answered(server: &RedisServer, layer: RateLimitLayer, answer: &'static str) -> Client {
     limited_by(RedisLimits::new(server.connection(), "bot"), layer, answer)
 }
 
 /// A client of one replica that waits for a slow Redis, in place of keeping to the limits by itself.
-fn patient_replica(server: &Server, layer: RateLimitLayer) -> Client {
+fn patient_replica(server: &RedisServer, layer: RateLimitLayer) -> Client {
     let config = ConnectionManagerConfig::new().set_response_timeout(None);
     let connection = server.client().get_connection_manager_lazy(config);
     let limits = RedisLimits::new(connection.unwrap(), "bot").timeout(30 * SECOND);
@@ -69,7 +69,7 @@ fn limited_by(limits: RedisLimits, layer: RateLimitLayer, answer: &'static str) 
     BoxCloneSyncService::new(layer.shared(limits).layer(api))
 }
 
-pub(super) fn replica(server: &Server, layer: RateLimitLayer) -> Client {
+pub(super) fn replica(server: &RedisServer, layer: RateLimitLayer) -> Client {
     answered(server, layer, OK)
 }
 
@@ -93,7 +93,7 @@ async fn time_of(clients: &[&Client], chats: impl IntoIterator<Item = i64>) -> D
 
 #[tokio::test]
 async fn f7_replicas_keep_to_the_limits_together() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let per_chat = no_limits().per_chat(THREE);
@@ -112,7 +112,7 @@ async fn f7_replicas_keep_to_the_limits_together() {
 
 #[tokio::test]
 async fn f7_a_chat_that_others_have_called_holds_up_no_other() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = RateLimitLayer::new().per_chat(Rate::new(1, 60 * SECOND));
@@ -127,7 +127,7 @@ async fn f7_a_chat_that_others_have_called_holds_up_no_other() {
 
 #[tokio::test]
 async fn f7_a_group_has_both_its_limits_and_is_forgotten_after_them() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = no_limits()
@@ -160,7 +160,7 @@ async fn f7_a_group_has_both_its_limits_and_is_forgotten_after_them() {
 /// Three albums of 7 to one group, by two replicas.
 #[tokio::test]
 async fn f14_replicas_count_albums_as_the_messages_they_are() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = no_limits().per_chat(Rate::new(20, SPAN));
@@ -183,7 +183,7 @@ async fn f14_replicas_count_albums_as_the_messages_they_are() {
 /// A call of more messages than a limit allows pauses the chat for all replicas.
 #[tokio::test]
 async fn f14_replicas_wait_until_many_copies_are_made_up_for() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = no_limits().per_chat(THREE);
@@ -198,7 +198,7 @@ async fn f14_replicas_wait_until_many_copies_are_made_up_for() {
 
 #[tokio::test]
 async fn f14_replicas_have_a_rate_for_paid_broadcasts() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = no_limits()
@@ -219,7 +219,7 @@ async fn f14_replicas_have_a_rate_for_paid_broadcasts() {
 /// Calls of other replicas make it too late as well.
 #[tokio::test]
 async fn f13_a_replica_refuses_at_once_what_others_have_no_room_for() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = no_limits().per_chat(Rate::new(1, 60 * SECOND));
@@ -269,7 +269,7 @@ impl SharedLimits for HeldUp {
 /// Telegram refused a call to the same chat, after the next one was counted and before it was made.
 #[tokio::test]
 async fn f13_a_call_that_redis_has_counted_and_that_is_not_made_does_not_count() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (responses, refusals) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(0)));
@@ -311,7 +311,7 @@ async fn f13_a_call_that_redis_has_counted_and_that_is_not_made_does_not_count()
 
 #[tokio::test]
 async fn f7_limits_without_end_do_not_overflow() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = no_limits()
@@ -327,7 +327,7 @@ async fn f7_limits_without_end_do_not_overflow() {
 
 #[tokio::test]
 async fn f7_a_cluster_does_too() {
-    let Some(server) = Server::start_cluster().await else {
+    let Some(server) = RedisServer::start_cluster().await else {
         return;
     };
     let client = replica(&server, RateLimitLayer::new());
@@ -342,7 +342,7 @@ async fn f7_a_cluster_does_too() {
 
 #[tokio::test]
 async fn f2_what_telegram_refused_one_the_others_do_not_ask_for() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let refused = answered(&server, no_limits(), TOO_MANY);
@@ -358,7 +358,7 @@ async fn f2_what_telegram_refused_one_the_others_do_not_ask_for() {
 
 #[tokio::test]
 async fn d12_while_redis_is_down_each_keeps_to_the_limits_by_itself() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let client = replica(&server, no_limits().per_chat(THREE));
@@ -383,7 +383,7 @@ async fn d12_while_redis_is_down_each_keeps_to_the_limits_by_itself() {
 
 #[tokio::test]
 async fn d12_a_redis_that_hangs_holds_up_calls_but_shortly() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let client = replica(&server, no_limits().per_chat(THREE));

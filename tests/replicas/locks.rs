@@ -26,7 +26,7 @@ use tower_telegram::{
 
 use super::{
     late::Late,
-    server::{SECOND, Server},
+    server::{RedisServer, SECOND},
 };
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -70,7 +70,7 @@ async fn turn(locks: &RedisLocks) -> RedisLockGuard {
 }
 
 /// Another replica, which waits for the lock to be handed over.
-async fn waiting_for_a_message(server: &Server) -> JoinHandle<RedisLockGuard> {
+async fn waiting_for_a_message(server: &RedisServer) -> JoinHandle<RedisLockGuard> {
     let locks = server.locks().wake_ups(&WakeUps::new(server.client()));
     let waiting = tokio::spawn(async move { turn(&locks).await });
     until_waiting(server, 1).await;
@@ -78,7 +78,7 @@ async fn waiting_for_a_message(server: &Server) -> JoinHandle<RedisLockGuard> {
 }
 
 /// No other replica gets the lock for some time.
-async fn is_kept(server: &Server, time: Duration) {
+async fn is_kept(server: &RedisServer, time: Duration) {
     let locks = server.locks();
     let other = timeout(time, locks.acquire("0:7")).await;
     assert!(other.is_err(), "two have it");
@@ -88,12 +88,12 @@ fn fence(turn: &RedisLockGuard) -> u64 {
     turn.lease().expect("it has one").fencing_token()
 }
 
-async fn keys(server: &Server) -> Vec<String> {
+async fn keys(server: &RedisServer) -> Vec<String> {
     server.ask(&["KEYS", "*"]).await
 }
 
 /// Waits until so many wait for the chat.
-async fn until_waiting(server: &Server, count: usize) {
+async fn until_waiting(server: &RedisServer, count: usize) {
     let waiting = async {
         loop {
             let fields: Vec<String> = server.ask(&["HKEYS", KEY]).await;
@@ -106,7 +106,7 @@ async fn until_waiting(server: &Server, count: usize) {
     timeout(20 * SECOND, waiting).await.expect("they wait");
 }
 
-async fn until_no_keys(server: &Server) {
+async fn until_no_keys(server: &RedisServer) {
     let emptied = async {
         while !keys(server).await.is_empty() {
             sleep(SECOND / 100).await;
@@ -177,7 +177,7 @@ async fn rush(layers: [SequenceLayer; 3]) -> Chats {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d8_d11_replicas_handle_a_chat_one_after_the_other_and_chats_at_once() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let together = [0; 3].map(|_| SequenceLayer::new().with_lock(server.locks()));
@@ -193,7 +193,7 @@ async fn d8_d11_replicas_handle_a_chat_one_after_the_other_and_chats_at_once() {
 
 #[tokio::test]
 async fn d8_replicas_have_a_chat_in_the_order_in_which_they_asked() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let first = turn(&server.locks()).await;
@@ -223,7 +223,7 @@ const WAITER: &str = "00c0ffee00c0ffee-7";
 
 #[tokio::test]
 async fn d32_a_lock_that_is_released_belongs_to_the_next_waiter_before_it_asks() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks()).await;
@@ -255,7 +255,7 @@ async fn d32_a_lock_that_is_released_belongs_to_the_next_waiter_before_it_asks()
 /// A message may arrive when the lock has another holder by now.
 #[tokio::test]
 async fn d32_a_late_message_hands_no_lock_over() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks()).await;
@@ -279,7 +279,7 @@ async fn d32_a_late_message_hands_no_lock_over() {
 /// A lock that was handed over has three seconds at first, so a renewal that fails has to be tried again before their end.
 #[tokio::test]
 async fn d32_a_lock_that_was_handed_over_outlives_a_renewal_that_fails() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks()).await;
@@ -299,7 +299,7 @@ async fn d32_a_lock_that_was_handed_over_outlives_a_renewal_that_fails() {
 /// The chat's next update here asks when the turn before was given back, and not at the same time.
 #[tokio::test]
 async fn d8_only_the_first_of_a_replicas_line_asks() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks()).await;
@@ -324,7 +324,7 @@ async fn d8_only_the_first_of_a_replicas_line_asks() {
 
 #[tokio::test]
 async fn d11_a_turn_is_kept_as_long_as_the_handler_runs() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks().lease(SECOND)).await;
@@ -338,7 +338,7 @@ async fn d11_a_turn_is_kept_as_long_as_the_handler_runs() {
 /// As `kill -9` would.
 #[tokio::test]
 async fn d11_the_turn_of_a_replica_that_died_runs_out() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let dying = Builder::new_multi_thread()
@@ -374,7 +374,7 @@ async fn d11_the_turn_of_a_replica_that_died_runs_out() {
 
 #[tokio::test]
 async fn d11_who_died_while_it_waited_is_passed_over() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks()).await;
@@ -402,7 +402,7 @@ async fn d11_who_died_while_it_waited_is_passed_over() {
 
 #[tokio::test]
 async fn d11_a_replica_that_lost_its_lock_notices_and_the_other_goes_on() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (told, mut lost) = mpsc::unbounded_channel();
@@ -440,7 +440,7 @@ async fn d11_a_replica_that_lost_its_lock_notices_and_the_other_goes_on() {
 
 #[tokio::test]
 async fn d12_a_turn_that_cant_be_renewed_in_time_is_lost() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks().lease(SECOND).timeout(SHORT)).await;
@@ -458,7 +458,7 @@ async fn d12_a_turn_that_cant_be_renewed_in_time_is_lost() {
 
 #[tokio::test]
 async fn d12_a_lock_whose_lease_was_over_when_it_was_read_is_acquired_again() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let late = RedisLocks::new(Late::first(&server, 2 * SHORT), "bot").lease(SHORT);
@@ -468,7 +468,7 @@ async fn d12_a_lock_whose_lease_was_over_when_it_was_read_is_acquired_again() {
 
 #[tokio::test]
 async fn d12_locks_are_recorded_again_after_redis_lost_its_memory() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks().lease(SECOND)).await;
@@ -488,7 +488,7 @@ async fn d12_locks_are_recorded_again_after_redis_lost_its_memory() {
 
 #[tokio::test]
 async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let handled = Arc::new(Mutex::new(Vec::new()));
@@ -519,7 +519,7 @@ async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
 
 #[tokio::test]
 async fn d12_a_redis_that_hangs_is_an_error_in_time() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let locks = server.locks().timeout(SECOND / 10);
@@ -542,7 +542,7 @@ async fn d12_a_redis_that_hangs_is_an_error_in_time() {
 
 #[tokio::test]
 async fn d8_d9_a_turn_that_doesnt_come_in_time_is_503_and_leaves_no_trace() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let held = turn(&server.locks()).await;
@@ -567,7 +567,7 @@ async fn d8_d9_a_turn_that_doesnt_come_in_time_is_503_and_leaves_no_trace() {
 
 #[tokio::test]
 async fn d8_who_hangs_up_leaves_no_trace() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = SequenceLayer::new().with_lock(server.locks());
@@ -606,7 +606,7 @@ async fn d8_who_hangs_up_leaves_no_trace() {
 
 #[tokio::test]
 async fn d8_bots_dont_wait_for_each_other() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let layer = SequenceLayer::new().with_lock(server.locks());
@@ -639,7 +639,7 @@ async fn d8_bots_dont_wait_for_each_other() {
 
 #[tokio::test]
 async fn d11_a_cluster_does_too() {
-    let Some(server) = Server::start_cluster().await else {
+    let Some(server) = RedisServer::start_cluster().await else {
         return;
     };
     let locks = server.locks();
@@ -656,7 +656,7 @@ async fn d11_a_cluster_does_too() {
 
 #[tokio::test]
 async fn d12_a_key_that_is_no_lock_is_an_error() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let _: () = server.ask(&["SET", KEY, "something else"]).await;

@@ -17,7 +17,7 @@ use tower_telegram::{
     webhook::{DeliveryLayer, Webhook},
 };
 
-use super::server::{SECOND, Server};
+use super::server::{RedisServer, SECOND};
 use crate::support::get_updates::PolledTelegram;
 
 async fn until(condition: impl Fn() -> bool) {
@@ -34,7 +34,7 @@ async fn until(condition: impl Fn() -> bool) {
 /// A polled update is recorded as handled once its reply was sent, so its handler runs again after a crash before that.
 #[tokio::test]
 async fn h5_a_crash_before_the_reply_has_the_next_process_handle_the_update_again() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let telegram = PolledTelegram::default();

@@ -8,12 +8,12 @@ use tower_telegram::{
     webhook::{DeliveryLayer, RawUpdate, ReplyLayer, SequenceLayer},
 };
 
-use super::server::{SECOND, Server};
+use super::server::{RedisServer, SECOND};
 
 const UPDATES: i64 = 20;
 
 /// How many scripts Redis was asked to run.
-async fn scripts(server: &Server) -> i64 {
+async fn scripts(server: &RedisServer) -> i64 {
     let stats: String = server.ask(&["INFO", "commandstats"]).await;
     let calls = |line: &str| {
         let (_, calls) = line.split_once(":calls=")?;
@@ -26,7 +26,7 @@ async fn scripts(server: &Server) -> i64 {
 }
 
 /// A chat's turn is given back after the answer.
-async fn until_no_turn(server: &Server) {
+async fn until_no_turn(server: &RedisServer) {
     let given_back = async {
         loop {
             let turns: Vec<String> = server.ask(&["KEYS", "*:turn"]).await;
@@ -41,7 +41,7 @@ async fn until_no_turn(server: &Server) {
 }
 
 /// How many round trips an update takes, once Redis knows the scripts.
-async fn round_trips<S, B>(server: &Server, service: S) -> i64
+async fn round_trips<S, B>(server: &RedisServer, service: S) -> i64
 where
     S: Service<Request<RawUpdate>, Response = Response<B>> + Clone,
     S::Error: std::fmt::Debug,
@@ -65,7 +65,7 @@ where
 
 #[tokio::test]
 async fn d11_an_update_is_claimed_in_one_round_trip_and_recorded_in_another() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let bot = ServiceBuilder::new()
@@ -76,7 +76,7 @@ async fn d11_an_update_is_claimed_in_one_round_trip_and_recorded_in_another() {
     assert_eq!(round_trips(&server, service).await, 2);
 
     // A turn is one round trip, and to give it back another.
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let service = ServiceBuilder::new()

@@ -22,13 +22,13 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Ends when it is dropped. It listens on a socket in a folder of its own, so that no two tests can
 /// meet on a port.
-pub(crate) struct Server {
+pub(crate) struct RedisServer {
     folder: PathBuf,
     process: Option<Child>,
     arguments: Vec<String>,
 }
 
-impl Server {
+impl RedisServer {
     /// `None` if no Redis is installed, which is an error in CI.
     pub(crate) async fn start() -> Option<Self> {
         Self::start_with(&[]).await
@@ -155,7 +155,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
         // It is a temporary one anyway.
@@ -163,7 +163,7 @@ impl Drop for Server {
     }
 }
 
-impl Place for Server {
+impl Place for RedisServer {
     type Store = RedisStore;
 
     async fn find() -> Option<Self> {

@@ -15,7 +15,7 @@ use tower_telegram::{
     webhook::{DeliveryLayer, RawUpdate, SequenceLayer, Webhook},
 };
 
-use super::server::Server;
+use super::server::RedisServer;
 
 #[derive(Default, Deserialize, Serialize)]
 struct Count {
@@ -30,7 +30,7 @@ async fn count(mut count: Session<Count>) {
     count.n = before + 1;
 }
 
-fn replica(server: &Server, in_sequence: bool) -> Replica {
+fn replica(server: &RedisServer, in_sequence: bool) -> Replica {
     let sessions = RedisSessions::new(server.connection(), "bot");
     let router: Router = Router::new()
         .message(count)
@@ -55,7 +55,7 @@ fn update(id: i64) -> Request<RawUpdate> {
 #[tokio::test]
 async fn j10_of_updates_to_two_replicas_no_change_is_lost() {
     for in_sequence in [true, false] {
-        let Some(server) = Server::start().await else {
+        let Some(server) = RedisServer::start().await else {
             return;
         };
         let replicas = Arc::new([replica(&server, in_sequence), replica(&server, in_sequence)]);

@@ -6,7 +6,7 @@ use redis::{Client, aio::ConnectionManagerConfig};
 use tokio::time::sleep;
 use tower_telegram::redis::RedisStore;
 
-use super::server::{SECOND, Server};
+use super::server::{RedisServer, SECOND};
 use crate::{
     delivery::stores::Place,
     simulation::{Blows, Plan, run},
@@ -38,7 +38,7 @@ impl Place for Redis {
 
 #[tokio::test]
 async fn d11_d12_over_a_redis_that_is_restarted_nothing_is_lost_and_nothing_succeeds_twice() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let redis = Redis {

@@ -17,11 +17,11 @@ use tower_telegram::{
 
 use super::{
     late::Late,
-    server::{SECOND, Server},
+    server::{RedisServer, SECOND},
 };
 use crate::delivery::stores::{done, granted, is_busy, json_of, key, reply, suite};
 
-suite!(Server);
+suite!(RedisServer);
 
 const KEY: &str = "{bot:1:1}";
 const REPLY_KEY: &str = "{bot:1:1}:reply";
@@ -63,7 +63,7 @@ fn what_replicas_share_can_go_anywhere() {
 
 #[tokio::test]
 async fn d11_a_claim_that_is_not_renewed_ends() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (one, other) = (server.store().lease(SHORT), server.store().lease(SHORT));
@@ -86,7 +86,7 @@ async fn d11_a_claim_that_is_not_renewed_ends() {
 
 #[tokio::test]
 async fn d11_a_claim_that_is_renewed_goes_on() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (one, other) = (server.store().lease(SECOND), server.store().lease(SECOND));
@@ -102,7 +102,7 @@ async fn d11_a_claim_that_is_renewed_goes_on() {
 
 #[tokio::test]
 async fn d11_a_late_end_counts_if_no_other_replica_has_begun() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store().lease(Duration::ZERO);
@@ -114,7 +114,7 @@ async fn d11_a_late_end_counts_if_no_other_replica_has_begun() {
 
 #[tokio::test]
 async fn d11_bots_with_prefixes_of_their_own_are_apart() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     granted(&server.store(), key(1)).await;
@@ -124,7 +124,7 @@ async fn d11_bots_with_prefixes_of_their_own_are_apart() {
 
 #[tokio::test]
 async fn d13_all_is_forgotten_after_a_day() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store();
@@ -173,7 +173,7 @@ async fn finish_with(store: &RedisStore, update_id: i64, file: InputFile) {
 
 #[tokio::test]
 async fn d16_files_are_kept_with_their_reply_for_all_replicas() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (one, other) = (server.store(), server.store());
@@ -212,7 +212,7 @@ async fn d16_files_are_kept_with_their_reply_for_all_replicas() {
 
 #[tokio::test]
 async fn d16_files_are_kept_up_to_a_limit_the_newest_ones() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store().max_file_bytes(1000);
@@ -247,7 +247,7 @@ async fn d16_files_are_kept_up_to_a_limit_the_newest_ones() {
 /// Another program has changed it. Its update is done nevertheless.
 #[tokio::test]
 async fn d16_a_kept_reply_that_isnt_whole_is_none() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store();
@@ -269,7 +269,7 @@ async fn d16_a_kept_reply_that_isnt_whole_is_none() {
 
 #[tokio::test]
 async fn d16_a_reply_whose_file_cant_be_kept_is_none() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store();
@@ -301,7 +301,7 @@ async fn d16_a_reply_whose_file_cant_be_kept_is_none() {
 
 #[tokio::test]
 async fn d16_a_reply_is_kept_for_an_hour_or_as_long_as_is_set() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let hour = 60 * 60 * 1000;
@@ -330,7 +330,7 @@ async fn d16_a_reply_is_kept_for_an_hour_or_as_long_as_is_set() {
 
 #[tokio::test]
 async fn d11_a_cluster_does_too() {
-    let Some(server) = Server::start_cluster().await else {
+    let Some(server) = RedisServer::start_cluster().await else {
         return;
     };
     let store = server.store();
@@ -344,7 +344,7 @@ async fn d11_a_cluster_does_too() {
 
 #[tokio::test]
 async fn d12_a_claim_that_is_read_after_its_end_is_none() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let late = Late::first(&server, 2 * SHORT);
@@ -357,7 +357,7 @@ async fn d12_a_claim_that_is_read_after_its_end_is_none() {
 
 #[tokio::test]
 async fn d12_a_script_that_redis_lost_is_sent_again() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store();
@@ -368,7 +368,7 @@ async fn d12_a_script_that_redis_lost_is_sent_again() {
 
 #[tokio::test]
 async fn d12_claims_are_recorded_again_after_redis_lost_its_memory() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store();
@@ -393,7 +393,7 @@ async fn d12_claims_are_recorded_again_after_redis_lost_its_memory() {
 
 #[tokio::test]
 async fn d12_a_redis_that_hangs_is_an_error_in_time() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let store = server.store().timeout(SECOND / 10);
@@ -409,7 +409,7 @@ async fn d12_a_redis_that_hangs_is_an_error_in_time() {
 
 #[tokio::test]
 async fn d12_a_redis_that_is_not_there_is_an_error_in_time() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     server.kill();
@@ -423,7 +423,7 @@ async fn d12_a_redis_that_is_not_there_is_an_error_in_time() {
 
 #[tokio::test]
 async fn d12_a_key_that_is_no_record_is_an_error_and_a_reply_that_is_none_is_left_out() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let _: i64 = server.ask(&["HSET", KEY, "done", "1"]).await;
@@ -444,7 +444,7 @@ async fn d12_a_key_that_is_no_record_is_an_error_and_a_reply_that_is_none_is_lef
 
 #[tokio::test]
 async fn a6_no_error_shows_the_password() {
-    let Some(server) = Server::start_with(&["--requirepass", "the-right-one"]).await else {
+    let Some(server) = RedisServer::start_with(&["--requirepass", "the-right-one"]).await else {
         return;
     };
     let url = format!("{}?pass=hunter2secret", server.url());

@@ -43,7 +43,7 @@ async fn j12_a_bot_says_the_same_behind_polling() {
 #[cfg(all(feature = "redis", unix))]
 #[tokio::test]
 async fn j12_a_bot_says_the_same_behind_a_queue() {
-    let Some(redis) = crate::replicas::server::Server::start().await else {
+    let Some(redis) = crate::replicas::server::RedisServer::start().await else {
         return;
     };
     let (telegram, client) = start().await;

@@ -47,14 +47,14 @@ pub(super) fn poll(client: Client, router: Router) {
 /// A queue in Redis between a webhook behind hyper and a worker.
 #[cfg(all(feature = "redis", unix))]
 pub(super) async fn queue(
-    redis: &crate::replicas::server::Server,
+    redis: &crate::replicas::server::RedisServer,
     telegram: &Telegram,
     client: Client,
     router: Router,
 ) {
-    use tower_telegram::redis::UpdateQueue;
+    use tower_telegram::redis::RedisQueue;
 
-    let queue = UpdateQueue::new(redis.connection(), "bot");
+    let queue = RedisQueue::new(redis.connection(), "bot");
     let allowed = router.allowed_updates();
     let door = webhook().allowed_updates(allowed).queue(&queue);
     set_webhook(telegram, &crate::support::servers::serve_hyper(door).await);

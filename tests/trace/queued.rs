@@ -12,24 +12,24 @@ use tower_telegram::{
     Client,
     client::{ApiBody, ClientBuilder},
     methods::SendMessage,
-    redis::UpdateQueue,
+    redis::RedisQueue,
     trace::TraceUpdatesLayer,
     types::Update,
     webhook::Webhook,
 };
 
 use super::support::{Answers, SECOND, message, until};
-use crate::{replicas::server::Server, support::recorder::Recorder};
+use crate::{replicas::server::RedisServer, support::recorder::Recorder};
 
 const CONTEXT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[tokio::test]
 async fn l3_an_update_from_a_queue_is_linked_to_the_context_in_which_it_was_put_there() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (recorder, _guard) = Recorder::start();
-    let queue = UpdateQueue::new(server.connection(), "bot")
+    let queue = RedisQueue::new(server.connection(), "bot")
         .lease(SECOND)
         .trace_context(move || {
             tracing::info!("its context is needed");
@@ -96,11 +96,11 @@ fn panicking_client() -> Client {
 
 #[tokio::test]
 async fn l11_an_attempt_that_panics_outside_its_handler_is_logged_with_the_number() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (recorder, _guard) = Recorder::start();
-    let queue = UpdateQueue::new(server.connection(), "bot").lease(SECOND);
+    let queue = RedisQueue::new(server.connection(), "bot").lease(SECOND);
     queue.enqueue(None, message(5, 7).body()).await.unwrap();
     let bot = Webhook::without_secret_token();
     let bot = bot.handler(async |_: Update| SendMessage::new(7, "hello"));
@@ -121,12 +121,12 @@ async fn l11_an_attempt_that_panics_outside_its_handler_is_logged_with_the_numbe
 async fn l5_depth_and_age_of_each_partition_are_gauges() {
     use crate::support::metrics::Measured;
 
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let measured = Measured::default();
     let _guard = metrics::set_default_local_recorder(&measured);
-    let queue = UpdateQueue::new(server.connection(), "bot")
+    let queue = RedisQueue::new(server.connection(), "bot")
         .lease(SECOND)
         .partitions(1);
     for update_id in [1, 2, 3] {

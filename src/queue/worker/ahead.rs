@@ -132,7 +132,7 @@ mod tests {
     #[derive(Default)]
     struct SlowState {
         waiting: BTreeMap<i64, Attempts>,
-        buried: Vec<i64>,
+        dead_letters: Vec<i64>,
         /// Whether updates are read with their entries.
         reads_with_entries: bool,
         /// How many were read with an attempt that began.
@@ -205,7 +205,7 @@ mod tests {
                     attempts.count = *number;
                     return RecordResult::Recorded;
                 }
-                RecordKind::Bury { .. } => self.buried.push(id),
+                RecordKind::DeadLetter { .. } => self.dead_letters.push(id),
                 _ => {}
             }
             self.waiting.remove(&id);
@@ -353,7 +353,7 @@ mod tests {
     async fn abandons_the_last(queue: &SlowQueue) {
         let poison = UPDATES - 1;
         let mut killed = 0;
-        while queue.state().buried.is_empty() {
+        while queue.state().dead_letters.is_empty() {
             let (sent, mut handled) = unbounded_channel();
             let service = service_fn(move |request: Request<RawUpdate>| {
                 let id = request.body().update_id();
@@ -379,7 +379,7 @@ mod tests {
         }
         let state = queue.state();
         assert_eq!(
-            (state.buried.clone(), state.waiting.len()),
+            (state.dead_letters.clone(), state.waiting.len()),
             (vec![poison], 0)
         );
     }

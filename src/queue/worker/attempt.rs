@@ -79,7 +79,9 @@ where
             Ok(update) => update,
             Err(failure) => {
                 log_unreadable(&entry, &failure);
-                return self.bury(&chat, &entry, None, attempt, &failure).await;
+                return self
+                    .move_to_dead_letters(&chat, &entry, None, attempt, &failure)
+                    .await;
             }
         };
         let update_id = update.update_id();
@@ -138,7 +140,7 @@ where
             }
             Verdict::Abandoned(failure) => {
                 let attempts = attempt.min(self.worker.max_attempts);
-                self.bury(chat, entry, Some(update_id), attempts, &failure)
+                self.move_to_dead_letters(chat, entry, Some(update_id), attempts, &failure)
                     .await
             }
         }
@@ -212,7 +214,7 @@ where
         following.iter().filter(is_unread).cloned().collect()
     }
 
-    async fn bury(
+    async fn move_to_dead_letters(
         &self,
         chat: &QueuedChat,
         entry: &QueueEntry,
@@ -221,7 +223,7 @@ where
         failure: &Failure,
     ) -> AttemptEnd {
         let failure = words(failure).into();
-        let kind = RecordKind::Bury { attempts, failure };
+        let kind = RecordKind::DeadLetter { attempts, failure };
         self.record_end(kind, chat, entry, update_id).await
     }
 

@@ -25,9 +25,9 @@ if not redis.call('SET', seen, '', 'NX', 'PX', life) then
 end
 local added
 if context == '' then
-  added = redis.pcall('XADD', stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
+  added = redis.pcall('XADD', stream, '*', 'bot', bot, 'chat_key', chat_key, 'json', json)
 else
-  added = redis.pcall('XADD', stream, '*', 'bot', bot, 'lane', chat_key, 'json', json, 'traceparent', context)
+  added = redis.pcall('XADD', stream, '*', 'bot', bot, 'chat_key', chat_key, 'json', json, 'traceparent', context)
 end
 if type(added) == 'table' and added.err then
   redis.call('DEL', seen)

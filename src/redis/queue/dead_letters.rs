@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     entry_id::next_id,
     error::unreadable,
-    update_queue::{QueueKey, UpdateQueue, text},
+    redis_queue::{QueueKey, RedisQueue, text},
 };
 use crate::{
     queue::{QueueError, QueuedDeadLetter, bot_of, chat_key, number_of, partition},
@@ -15,7 +15,7 @@ use crate::{
     webhook::RawUpdate,
 };
 
-/// An entry of the queue that is no update, from [`UpdateQueue::unreadable_letters`]: another program wrote it.
+/// An entry of the queue that is no update, from [`RedisQueue::unreadable_letters`]: another program wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableLetter {
@@ -31,15 +31,15 @@ pub struct UnreadableLetter {
 /// How many dead letters one call reads, at least and at most: those of the other kind are skipped.
 const PAGE: RangeInclusive<usize> = 100..=1000;
 
-impl UpdateQueue {
+impl RedisQueue {
     /// Up to `count` dead letters: those after the one with the id `after`, or the oldest.
     ///
     /// Their ids are those of the stream of dead letters. The part before the dash is the time at which the update was
     /// abandoned, in milliseconds of Unix time.
     ///
     /// ```no_run
-    /// # use tower_telegram::redis::{QueueError, UpdateQueue};
-    /// # async fn look(queue: &UpdateQueue) -> Result<(), QueueError> {
+    /// # use tower_telegram::{queue::QueueError, redis::RedisQueue};
+    /// # async fn look(queue: &RedisQueue) -> Result<(), QueueError> {
     /// let mut last = None;
     /// loop {
     ///     let letters = queue.dead_letters(last.as_deref(), 100).await?;
@@ -118,7 +118,7 @@ impl UpdateQueue {
         let call = self.call("requeue", keys).arg(&*letter.id);
         let call = call.arg(self.max_length()).arg(self.wake_ups.process());
         let call = call.arg(partition).arg(number_of(letter.bot)).arg(chat_key);
-        let answer = self.ask(call.arg(&letter.update.bytes()[..])).await?;
+        let answer = self.query(call.arg(&letter.update.bytes()[..])).await?;
         self.wake(&answer, partition);
         match answer.first().map(|what| &**what) {
             Some(b"added") => Ok(true),
@@ -148,7 +148,7 @@ impl UpdateQueue {
 
     async fn discard_letter(&self, id: &str) -> Result<bool, QueueError> {
         let call = self.call("discard", [QueueKey::Dead]).arg(id);
-        let answer = self.ask(call).await?;
+        let answer = self.query(call).await?;
         Ok(answer.first().is_some_and(|what| &**what == b"discarded"))
     }
 }

@@ -9,7 +9,7 @@
 --            idle:N      the waiter to wake when an update is added; there when the worker has read all
 -- KEYS[2…] the operation's keys: `workers`, a sorted set by the end of their heartbeats; `attempts`, a hash of
 --          how often an entry was begun and the last attempt's name; `dead`, the stream of abandoned updates;
---          `seen`, which exists for a day; streams of partitions, whose entries have `bot`, `lane` (the key of
+--          `seen`, which exists for a day; streams of partitions, whose entries have `bot`, `chat_key` (the key of
 --          the chat) and `json`, and `traceparent` if there was one. Other programs may write into the streams, so that an entry may have any
 --          fields in any order
 -- ARGV[1]  the operation
@@ -21,7 +21,7 @@
 -- The last id that a stream can have. Redis adds no entry behind it.
 local LAST_ID = '18446744073709551615-18446744073709551615'
 -- The fields that the worker and the list of dead letters read.
-local READ_FIELDS = { 'bot', 'lane', 'json', 'traceparent', 'attempts', 'failure' }
+local READ_FIELDS = { 'bot', 'chat_key', 'json', 'traceparent', 'attempts', 'failure' }
 -- The memory of an entry that a worker keeps, besides its JSON, in bytes.
 local OVERHEAD = 256
 -- The most names and values with which an entry is copied as it is. `unpack` fails at about 8000.
@@ -79,13 +79,13 @@ end
 
 -- The key of an entry's chat; and of an entry that `enqueue` added, its bot, JSON and trace context.
 local function parts_of(fields)
-  local is_ours = fields[1] == 'bot' and fields[3] == 'lane' and fields[5] == 'json'
+  local is_ours = fields[1] == 'bot' and fields[3] == 'chat_key' and fields[5] == 'json'
   if is_ours and #fields == 6 then
     return fields[4], fields[2], fields[6], ''
   elseif is_ours and #fields == 8 and fields[7] == 'traceparent' then
     return fields[4], fields[2], fields[6], fields[8]
   end
-  return by_name(fields).lane or ''
+  return by_name(fields).chat_key or ''
 end
 
 -- Whether an entry keeps its id for certain: one whose time in milliseconds has 13 digits, until the year 2286.
@@ -225,11 +225,11 @@ function operations.enqueue(max_length, life, process)
     local is_asked, what
     if context == '' then
       is_asked, what = pcall(
-        add_new, KEYS[key], KEYS[key + 1], max_length, life, lengths, 'bot', bot, 'lane', chat_key, 'json', json
+        add_new, KEYS[key], KEYS[key + 1], max_length, life, lengths, 'bot', bot, 'chat_key', chat_key, 'json', json
       )
     else
       is_asked, what = pcall(
-        add_new, KEYS[key], KEYS[key + 1], max_length, life, lengths, 'bot', bot, 'lane', chat_key, 'json', json,
+        add_new, KEYS[key], KEYS[key + 1], max_length, life, lengths, 'bot', bot, 'chat_key', chat_key, 'json', json,
         'traceparent', context
       )
     end
@@ -404,7 +404,7 @@ local records = {}
 local DONE, LOST = 1, 0
 
 -- How many arguments a record of this name has.
-local RECORD_LENGTHS = { look = 3, finish = 3, begin = 4, count = 4, bury = 5 }
+local RECORD_LENGTHS = { look = 3, finish = 3, begin = 4, count = 4, dead_letter = 5 }
 
 -- The counts of attempts at the entries of a call's records, read and written together.
 local function read_counts(fields)
@@ -442,7 +442,7 @@ end
 -- An entry with its number of attempts, after `what`.
 local function entry_as(what, attempt, values)
   return {
-    what, digits(attempt), values.bot or '', values.lane or '', values.json or '', values.traceparent or '',
+    what, digits(attempt), values.bot or '', values.chat_key or '', values.json or '', values.traceparent or '',
   }
 end
 
@@ -471,11 +471,11 @@ function records.begin(counts, stream, id, field, name)
   return entry_as('begun', attempt, values)
 end
 
-function records.bury(counts, stream, id, field, attempts, failure)
+function records.dead_letter(counts, stream, id, field, attempts, failure)
   local fields, values = entry(stream, id)
   if fields then
     add(
-      KEYS[3], 'MAXLEN', ARGV[3], '*', 'bot', values.bot or '', 'lane', values.lane or '',
+      KEYS[3], 'MAXLEN', ARGV[3], '*', 'bot', values.bot or '', 'chat_key', values.chat_key or '',
       -- Of an entry without an update, all that it has.
       'json', values.json or cjson.encode(fields), 'attempts', attempts, 'failure', failure
     )
@@ -607,7 +607,7 @@ function operations.requeue(id, max_length, process, partition, bot, chat_key, j
   if redis.call('XLEN', stream) >= tonumber(max_length) then
     return { 'full' }
   end
-  add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
+  add(stream, '*', 'bot', bot, 'chat_key', chat_key, 'json', json)
   redis.call('XDEL', dead, id)
   return { 'added', wake_worker(partition, record[2], process) }
 end

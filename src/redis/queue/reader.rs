@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::{
     entry_id::next_id,
     error::{refused, unreadable},
-    update_queue::{QueueKey, UpdateQueue, text},
+    redis_queue::{QueueKey, RedisQueue, text},
 };
 use crate::{
     Client,
@@ -27,7 +27,7 @@ use crate::{
     webhook::{BotId, Failure, RawUpdate},
 };
 
-impl UpdateQueue {
+impl RedisQueue {
     /// A worker that takes updates out of the queue. Replies are sent through `client`, because no webhook waits for
     /// them.
     pub fn worker(&self, client: Client) -> Worker {
@@ -37,7 +37,7 @@ impl UpdateQueue {
 }
 
 struct RedisQueueReader {
-    queue: UpdateQueue,
+    queue: RedisQueue,
     /// The worker's name in Redis.
     name: Box<str>,
     /// The name by which scripts wake it.
@@ -46,7 +46,7 @@ struct RedisQueueReader {
 }
 
 impl RedisQueueReader {
-    fn new(queue: UpdateQueue) -> Self {
+    fn new(queue: RedisQueue) -> Self {
         let waiter = queue.wake_ups.waiter();
         Self {
             queue,
@@ -79,7 +79,7 @@ impl QueueReader for RedisQueueReader {
         for claim in held {
             call = call.arg(claim.partition).arg(claim.fencing_token);
         }
-        let answer = self.queue.ask(call).await?;
+        let answer = self.queue.query(call).await?;
         let [_, share, held @ ..] = &answer[..] else {
             return Err(unreadable());
         };
@@ -95,7 +95,7 @@ impl QueueReader for RedisQueueReader {
         for claim in claims {
             call = call.arg(claim.partition).arg(claim.fencing_token);
         }
-        self.queue.ask(call).await?;
+        self.queue.query(call).await?;
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl QueueReader for RedisQueueReader {
 
     async fn depth(&self, partitions: &[u16]) -> Result<Vec<PartitionDepth>, QueueError> {
         let streams = partitions.iter().copied().map(QueueKey::Stream);
-        let answer = self.queue.ask(self.queue.call("depth", streams)).await?;
+        let answer = self.queue.query(self.queue.call("depth", streams)).await?;
         let mut depths = Vec::with_capacity(partitions.len());
         for (&partition, values) in partitions.iter().zip(answer.chunks_exact(2)) {
             let age = Duration::from_millis(number(&values[1])?);
@@ -206,7 +206,9 @@ fn add_record(call: ScriptCall, kind: &RecordKind, claim: usize, id: &str) -> Sc
         RecordKind::ReadAhead => record("look"),
         RecordKind::Settle => record("finish"),
         RecordKind::Count { attempts } => record("count").arg(attempts),
-        RecordKind::Bury { attempts, failure } => record("bury").arg(attempts).arg(&**failure),
+        RecordKind::DeadLetter { attempts, failure } => {
+            record("dead_letter").arg(attempts).arg(&**failure)
+        }
     }
 }
 

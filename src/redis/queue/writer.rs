@@ -6,7 +6,7 @@ use tokio::{sync::oneshot, task::yield_now, time::timeout};
 use super::{
     additions::{AddingTask, Addition, WaitingAddition},
     error::{refused, unreadable},
-    update_queue::{QueueKey, UpdateQueue, text},
+    redis_queue::{QueueKey, RedisQueue, text},
 };
 use crate::{
     queue::{Enqueue, Enqueued, QueueError, QueueWriter, chat_key, number_of, partition},
@@ -17,7 +17,7 @@ use crate::{
     webhook::{BotId, RawUpdate},
 };
 
-impl UpdateQueue {
+impl RedisQueue {
     /// Adds an update to the queue. `bot` is the update's bot if several share the queue.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl UpdateQueue {
         match timeout(self.connection.timeout, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(QueueError::new("the runtime ended that added updates")),
-            Err(_) => Err(Error::Late.into()),
+            Err(_) => Err(Error::Timeout.into()),
         }
     }
 
@@ -160,7 +160,7 @@ fn with_update(call: ScriptCall, addition: &Addition) -> ScriptCall {
         .arg(&*addition.trace_context)
 }
 
-impl QueueWriter for UpdateQueue {
+impl QueueWriter for RedisQueue {
     async fn put(&self, bot: Option<BotId>, update: &RawUpdate) -> Result<Enqueued, QueueError> {
         self.enqueue(bot, update).await
     }
@@ -226,9 +226,9 @@ mod tests {
         Value::BulkString(text.into())
     }
 
-    fn queue(answer: fn(usize) -> Vec<Value>) -> (UpdateQueue, mpsc::UnboundedReceiver<usize>) {
+    fn queue(answer: fn(usize) -> Vec<Value>) -> (RedisQueue, mpsc::UnboundedReceiver<usize>) {
         let (calls, made) = mpsc::unbounded_channel();
-        let queue = UpdateQueue::new(SlowRedis { calls, answer }, "bot");
+        let queue = RedisQueue::new(SlowRedis { calls, answer }, "bot");
         (queue.timeout(10 * SECOND), made)
     }
 
@@ -241,7 +241,7 @@ mod tests {
 
     /// Adds so many updates of so many bytes at the same time, and returns their results with those of the calls.
     async fn added(
-        queue: &UpdateQueue,
+        queue: &RedisQueue,
         mut made: mpsc::UnboundedReceiver<usize>,
         updates: i64,
         bytes: usize,

@@ -13,7 +13,7 @@ use http::Response;
 use tokio::sync::Semaphore;
 use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 use tower_telegram::{
-    IntoReply as _, MAX_REPLY_ARGUMENTS, Reply,
+    IntoReply as _, Reply,
     methods::SendMessage,
     webhook::{Failure, RawUpdate, ReplyBody, SequenceLayer},
 };
@@ -23,13 +23,13 @@ use super::support::{
     status, until, until_empty, until_updates,
 };
 use crate::{
-    replicas::server::{SECOND, Server},
+    replicas::server::{RedisServer, SECOND},
     support::get_updates::{Mishap, PolledTelegram},
 };
 
 #[tokio::test]
 async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_goes_on() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -89,7 +89,7 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
 
 #[tokio::test]
 async fn dead_letters_are_read_page_by_page_and_only_the_latest_are_kept() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = || queue(&server).partitions(1).max_dead_letters(5);
@@ -116,7 +116,7 @@ async fn dead_letters_are_read_page_by_page_and_only_the_latest_are_kept() {
 
 #[tokio::test]
 async fn d6_an_update_that_kills_its_worker_is_abandoned_too() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).lease(SECOND / 5), AttemptLog::default());
@@ -150,7 +150,7 @@ async fn d6_an_update_that_kills_its_worker_is_abandoned_too() {
 /// A layer such as `SequenceLayer` has no room: that is no fault of the update's.
 #[tokio::test]
 async fn an_update_for_which_there_is_no_room_is_not_abandoned() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -181,7 +181,7 @@ async fn an_update_for_which_there_is_no_room_is_not_abandoned() {
 /// while the first runs.
 #[tokio::test]
 async fn d14_an_update_whose_turn_does_not_come_is_never_counted_against_it() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -248,7 +248,7 @@ fn replying(
 
 #[tokio::test]
 async fn d14_a_shutdown_that_cuts_off_the_call_of_a_reply_doesnt_count_the_attempt() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -273,7 +273,7 @@ async fn d14_a_shutdown_that_cuts_off_the_call_of_a_reply_doesnt_count_the_attem
 /// It was carried out, and the shutdown didn't wait for its response: another worker must not send it too.
 #[tokio::test]
 async fn d16_a_reply_that_telegram_has_when_a_shutdown_cuts_it_off_is_not_sent_again() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -302,7 +302,7 @@ async fn d16_a_reply_that_telegram_has_when_a_shutdown_cuts_it_off_is_not_sent_a
 #[tokio::test]
 async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
     const FLOOD: &str = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 15","parameters":{"retry_after":15}}"#;
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -328,7 +328,7 @@ async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
 
 #[tokio::test]
 async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -357,7 +357,7 @@ async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt() {
 async fn d15_e7_what_a_repeat_cant_change_is_a_dead_letter_after_one_attempt() {
     const BLOCKED: &str =
         r#"{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#;
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -371,7 +371,7 @@ async fn d15_e7_what_a_repeat_cant_change_is_a_dead_letter_after_one_attempt() {
             async move {
                 let id = asked.body().update_id();
                 log.begin(id);
-                let text = if id == 1 { 1 } else { MAX_REPLY_ARGUMENTS };
+                let text = if id == 1 { 1 } else { Reply::MAX_ARGUMENTS };
                 let hello = SendMessage::new(7, "x".repeat(text));
                 if id == 1 {
                     client.send(hello.clone()).await?;

@@ -4,11 +4,11 @@ use super::support::{
     AttemptLog, Calls, fill, message, queue, serve, start_with, status, succeeding, until,
     until_empty,
 };
-use crate::replicas::server::Server;
+use crate::replicas::server::RedisServer;
 
 const STREAM: &str = "{bot:queue}:updates:0";
 
-async fn add(server: &Server, stream: &str, fields: &[&str]) {
+async fn add(server: &RedisServer, stream: &str, fields: &[&str]) {
     let command = ["XADD", stream, "*"].into_iter();
     let command: Vec<_> = command.chain(fields.iter().copied()).collect();
     drop(server.ask::<String>(&command).await);
@@ -20,7 +20,7 @@ fn json(id: i64, chat: i64) -> String {
 
 #[tokio::test]
 async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
@@ -30,18 +30,17 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
     add(
         &server,
         STREAM,
-        &["bot", "me", "lane", "0:7", "json", &update],
+        &["bot", "me", "chat_key", "0:7", "json", &update],
     )
     .await;
     add(
         &server,
         STREAM,
-        &["bot", "0", "lane", "0:1", "json", "no update"],
+        &["bot", "0", "chat_key", "0:1", "json", "no update"],
     )
     .await;
     add(&server, STREAM, &["json", &update]).await;
-    let not_utf8 =
-        "return redis.call('XADD', KEYS[1], '*', 'bot', '0', 'lane', '0:\\255', 'json', ARGV[1])";
+    let not_utf8 = "return redis.call('XADD', KEYS[1], '*', 'bot', '0', 'chat_key', '0:\\255', 'json', ARGV[1])";
     drop(
         server
             .ask::<String>(&["EVAL", not_utf8, "1", STREAM, &update])
@@ -54,7 +53,7 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
         "1",
         "json",
         &other_order,
-        "lane",
+        "chat_key",
         "0:8",
         "bot",
         "0",
@@ -99,7 +98,7 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
 
 #[tokio::test]
 async fn keys_of_other_types_stop_their_partition_alone() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).partitions(4), AttemptLog::default());
@@ -134,7 +133,7 @@ async fn d15_an_update_that_is_not_json_throughout_is_tried_once() {
         webhook::{RawUpdate, Webhook},
     };
 
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server);
@@ -155,7 +154,7 @@ async fn d15_an_update_that_is_not_json_throughout_is_tried_once() {
 async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
     const LAST: &str = "18446744073709551615-18446744073709551615";
     const BEFORE_LAST: &str = "18446744073709551615-18446744073709551614";
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
@@ -209,7 +208,7 @@ async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
 async fn d31_an_entry_of_ten_thousand_fields_before_the_last_id_loses_no_others() {
     const LAST: &str = "18446744073709551615-18446744073709551615";
     const DEAD: &str = "{bot:queue}:dead";
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
@@ -221,7 +220,7 @@ async fn d31_an_entry_of_ten_thousand_fields_before_the_last_id_loses_no_others(
     add(&server, STREAM, &fields).await;
     // An update with many other fields is an update still.
     let update = json(21, 0);
-    let mut named = vec!["json", &*update, "lane", "0:0", "bot", "0"];
+    let mut named = vec!["json", &*update, "chat_key", "0:0", "bot", "0"];
     named.extend(&fields);
     add(&server, STREAM, &named).await;
     add(&server, DEAD, &fields).await;
@@ -256,7 +255,7 @@ async fn d31_an_entry_of_ten_thousand_fields_before_the_last_id_loses_no_others(
 
 #[tokio::test]
 async fn d31_paging_through_dead_letters_ends_after_the_last_ids() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server).partitions(1);
@@ -289,7 +288,7 @@ async fn l5_a_key_of_another_type_leaves_the_other_partitions_measured() {
         include_str!("../../../src/redis/common.lua"),
         include_str!("../../../src/redis/queue/queue.lua"),
     );
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     fill(&queue(&server).partitions(1), [message(1, 1)]).await;

@@ -6,9 +6,9 @@ use super::support::{
     Asked, AttemptLog, Calls, Entry, assert_redelivered_later, deliver, deliver_until_taken, done,
     failed, fill, message, queue, start, start_with, status, succeeding, until_empty,
 };
-use crate::replicas::server::{SECOND, Server};
+use crate::replicas::server::{RedisServer, SECOND};
 
-async fn set_memory(server: &Server, bytes: &str) {
+async fn set_memory(server: &RedisServer, bytes: &str) {
     drop(
         server
             .ask::<String>(&["CONFIG", "SET", "maxmemory", bytes])
@@ -18,7 +18,7 @@ async fn set_memory(server: &Server, bytes: &str) {
 
 #[tokio::test]
 async fn workers_empty_a_queue_under_a_full_redis() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -75,7 +75,7 @@ async fn workers_empty_a_queue_under_a_full_redis() {
 /// The first worker of all has to write down how many partitions there are.
 #[tokio::test]
 async fn a_worker_that_comes_first_waits_for_memory() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());

@@ -8,11 +8,11 @@ use super::support::{
     Asked, AttemptLog, Calls, Entry, done, failed, fill, message, queue, start, start_with, status,
     until_empty,
 };
-use crate::replicas::server::{SECOND, Server};
+use crate::replicas::server::{RedisServer, SECOND};
 
 #[tokio::test]
 async fn d8_a_chat_waits_for_its_update_that_fails_and_others_go_on() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
@@ -58,7 +58,7 @@ async fn d8_a_chat_waits_for_its_update_that_fails_and_others_go_on() {
 async fn d8_many_chats_over_three_workers_stay_in_order() {
     const CHATS: i64 = 20;
     const UPDATES: i64 = 600;
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -100,7 +100,7 @@ async fn d8_many_chats_over_three_workers_stay_in_order() {
 
 #[tokio::test]
 async fn no_more_run_at_once_than_are_to() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -135,7 +135,7 @@ async fn no_more_run_at_once_than_are_to() {
 /// All that a worker asks of a Redis that stands still is done when it goes on.
 #[tokio::test]
 async fn d14_an_attempt_whose_answer_got_lost_is_counted_once() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).lease(60 * SECOND), AttemptLog::default());
@@ -172,7 +172,7 @@ async fn d14_an_attempt_whose_answer_got_lost_is_counted_once() {
 /// Entries that were delivered with a lost answer would otherwise wait for another worker.
 #[tokio::test]
 async fn d12_updates_whose_answer_got_lost_are_taken_nevertheless() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).lease(60 * SECOND), AttemptLog::default());

@@ -2,17 +2,17 @@
 
 use std::{future::pending, time::Duration};
 
-use tower_telegram::redis::{UpdateQueue, queue::Worker};
+use tower_telegram::{queue::Worker, redis::RedisQueue};
 
 use super::support::{
     Asked, AttemptLog, Calls, fill, message, queue, start_with, succeeding, until_empty,
 };
-use crate::replicas::server::Server;
+use crate::replicas::server::RedisServer;
 
 /// No setting panics or stands still.
 #[tokio::test]
 async fn settings_of_zero_and_of_the_most_there_is_work() {
-    type SetQueue = fn(UpdateQueue) -> UpdateQueue;
+    type SetQueue = fn(RedisQueue) -> RedisQueue;
     type SetWorker = fn(Worker) -> Worker;
     let queues: &[(&str, SetQueue)] = &[
         ("partitions 0", |q| q.partitions(0)),
@@ -35,7 +35,7 @@ async fn settings_of_zero_and_of_the_most_there_is_work() {
         ("shutdown 0", |w| w.shutdown_timeout(Duration::ZERO)),
         ("shutdown max", |w| w.shutdown_timeout(Duration::MAX)),
     ];
-    let as_it_is = |queue: UpdateQueue| queue;
+    let as_it_is = |queue: RedisQueue| queue;
     let alone = |worker: Worker| worker;
     let queues = queues
         .iter()
@@ -44,7 +44,7 @@ async fn settings_of_zero_and_of_the_most_there_is_work() {
         .iter()
         .map(|&(what, set)| (what, as_it_is as SetQueue, set));
     for (what, set_queue, set_worker) in queues.chain(workers) {
-        let Some(server) = Server::start().await else {
+        let Some(server) = RedisServer::start().await else {
             return;
         };
         let queue = set_queue(queue(&server));
@@ -78,7 +78,7 @@ async fn settings_of_zero_and_of_the_most_there_is_work() {
 /// It had no time to end, which says nothing about the update.
 #[tokio::test]
 async fn d14_a_handler_that_a_shutdown_cuts_off_is_no_counted_attempt() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());

@@ -21,11 +21,11 @@ use super::support::{
     Asked, AttemptLog, Calls, bot_of, done, fill, message, nothing, queue, replied, serve,
     start_with, status, until_empty,
 };
-use crate::replicas::server::Server;
+use crate::replicas::server::RedisServer;
 
 #[tokio::test]
 async fn the_webhooks_own_handler_serves_the_queue_and_its_reply_is_called() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log, calls) = (queue(&server), AttemptLog::default(), Calls::default());
@@ -76,7 +76,7 @@ async fn the_webhooks_own_handler_serves_the_queue_and_its_reply_is_called() {
 
 #[tokio::test]
 async fn bots_that_share_a_queue_have_their_own_updates_chats_and_clients() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, calls) = (queue(&server), [Calls::default(), Calls::default()]);
@@ -123,11 +123,11 @@ async fn bots_that_share_a_queue_have_their_own_updates_chats_and_clients() {
 
 #[tokio::test]
 async fn queues_of_other_names_share_nothing() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let one = queue(&server);
-    let other = tower_telegram::redis::UpdateQueue::new(server.connection(), "other");
+    let other = tower_telegram::redis::RedisQueue::new(server.connection(), "other");
     fill(&one, [message(1, 7)]).await;
     assert_eq!(status(&other).await.updates, 0);
     fill(&other.clone().partitions(2), [message(1, 7), message(2, 7)]).await;

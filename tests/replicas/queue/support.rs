@@ -11,10 +11,8 @@ use tower::{BoxError, Service, ServiceExt as _, service_fn};
 use tower_telegram::{
     Client, IntoReply as _, Reply,
     client::{ApiBody, ApiRequest, BotApi},
-    redis::{
-        UpdateQueue,
-        queue::{QueueStatus, Worker},
-    },
+    queue::{QueueStatus, Worker},
+    redis::RedisQueue,
     webhook::{BotId, RawUpdate, ReplyBody, ReplyLayer},
 };
 
@@ -22,7 +20,7 @@ pub(super) use crate::support::queue::{
     AttemptLog, Entry, assert_redelivered_later, done, failed, message, until,
 };
 use crate::{
-    replicas::server::{SECOND, Server},
+    replicas::server::{RedisServer, SECOND},
     support::queue::{KillableWorker, until_count, until_taken},
 };
 
@@ -54,38 +52,38 @@ impl Calls {
 }
 
 /// As a process would make it: with a connection of the runtime it is in.
-pub(super) fn queue(server: &Server) -> UpdateQueue {
-    UpdateQueue::new(server.connection(), "bot")
+pub(super) fn queue(server: &RedisServer) -> RedisQueue {
+    RedisQueue::new(server.connection(), "bot")
         .lease(SECOND)
         .timeout(SECOND / 2)
 }
 
 /// The response to Telegram.
-pub(super) async fn deliver(queue: &UpdateQueue, update: RawUpdate) -> Response<ReplyBody> {
+pub(super) async fn deliver(queue: &RedisQueue, update: RawUpdate) -> Response<ReplyBody> {
     let answer = queue.service().oneshot(Request::new(update)).await;
     answer.unwrap_or_else(|never| match never {})
 }
 
 /// As often as it takes, and sooner than Telegram would.
-pub(super) async fn deliver_until_taken(queue: &UpdateQueue, update: RawUpdate) {
+pub(super) async fn deliver_until_taken(queue: &RedisQueue, update: RawUpdate) {
     until_taken(|| deliver(queue, update.clone())).await;
 }
 
-pub(super) async fn fill(queue: &UpdateQueue, updates: impl IntoIterator<Item = RawUpdate>) {
+pub(super) async fn fill(queue: &RedisQueue, updates: impl IntoIterator<Item = RawUpdate>) {
     for update in updates {
         assert_eq!(deliver(queue, update).await.status(), StatusCode::OK);
     }
 }
 
-pub(super) async fn status(queue: &UpdateQueue) -> QueueStatus {
+pub(super) async fn status(queue: &RedisQueue) -> QueueStatus {
     queue.status().await.expect("redis runs")
 }
 
-pub(super) async fn until_empty(queue: &UpdateQueue) {
+pub(super) async fn until_empty(queue: &RedisQueue) {
     until_updates(queue, 0).await;
 }
 
-pub(super) async fn until_updates(queue: &UpdateQueue, count: usize) {
+pub(super) async fn until_updates(queue: &RedisQueue, count: usize) {
     until_count(count, || async { status(queue).await.updates }).await;
 }
 
@@ -102,7 +100,7 @@ pub(super) fn nothing() -> Reply {
 }
 
 /// Starts a worker over a connection of its own.
-pub(super) fn start<H, F>(server: &Server, handler: H) -> KillableWorker
+pub(super) fn start<H, F>(server: &RedisServer, handler: H) -> KillableWorker
 where
     H: Fn(Asked) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response<ReplyBody>, BoxError>> + Send + 'static,

@@ -12,12 +12,12 @@ use super::support::{
     Asked, AttemptLog, Calls, Entry, deliver_until_taken, done, fill, message, queue, start,
     start_with, status, succeeding, until, until_empty, until_updates,
 };
-use crate::replicas::server::{SECOND, Server};
+use crate::replicas::server::{RedisServer, SECOND};
 
 #[tokio::test]
 async fn d11_what_a_worker_had_begun_when_it_died_another_handles_in_order() {
     const CHATS: i64 = 5;
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -48,7 +48,7 @@ async fn d11_what_a_worker_had_begun_when_it_died_another_handles_in_order() {
 
 #[tokio::test]
 async fn d11_a_worker_that_hung_notes_nothing_that_is_another_ones_by_now() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
@@ -80,7 +80,7 @@ async fn d11_a_worker_that_hung_notes_nothing_that_is_another_ones_by_now() {
             }
         }
     };
-    let worker = |server: &Server| {
+    let worker = |server: &RedisServer| {
         let queue = super::support::queue(server).partitions(1);
         queue.worker(Calls::default().client())
     };
@@ -102,7 +102,7 @@ async fn d11_a_worker_that_hung_notes_nothing_that_is_another_ones_by_now() {
 
 #[tokio::test]
 async fn d12_workers_go_on_when_redis_is_back() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -140,7 +140,7 @@ async fn d12_workers_go_on_when_redis_is_back() {
 
 #[tokio::test]
 async fn d10_a_worker_that_shuts_down_finishes_and_leaves_the_rest_to_others_at_once() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     // The lease is longer than any wait.
@@ -187,7 +187,7 @@ async fn d10_a_worker_that_shuts_down_finishes_and_leaves_the_rest_to_others_at_
 
 #[tokio::test]
 async fn d10_what_does_not_end_is_cut_off_and_begun_again_by_another() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let lease = 600 * SECOND;
@@ -216,7 +216,7 @@ async fn d10_what_does_not_end_is_cut_off_and_begun_again_by_another() {
 }
 
 /// How many partitions each worker has.
-async fn shares(server: &Server) -> Vec<usize> {
+async fn shares(server: &RedisServer) -> Vec<usize> {
     let key = "{bot:queue}:partitions";
     let all: HashMap<String, String> = server.ask(&["HGETALL", key]).await;
     let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -230,7 +230,7 @@ async fn shares(server: &Server) -> Vec<usize> {
     shares
 }
 
-async fn until_shares(server: &Server, expected: &[usize]) {
+async fn until_shares(server: &RedisServer, expected: &[usize]) {
     let began = Instant::now();
     loop {
         let shares = shares(server).await;
@@ -244,7 +244,7 @@ async fn until_shares(server: &Server, expected: &[usize]) {
 
 #[tokio::test]
 async fn workers_that_come_and_go_share_the_partitions() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -267,7 +267,7 @@ async fn workers_that_come_and_go_share_the_partitions() {
 
 #[tokio::test]
 async fn partitions_change_hands_without_a_second_handling() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::{task::JoinSet, time::timeout};
 use tower_telegram::{
-    redis::{RedisLocks, UpdateQueue, WakeUps, queue::Worker},
+    queue::Worker,
+    redis::{RedisLocks, RedisQueue, WakeUps},
     webhook::sequence::{LockGuard as _, SequenceLock as _},
 };
 
@@ -12,19 +13,19 @@ use super::support::{
     Asked, AttemptLog, Calls, done, fill, message, queue, start_with, status, succeeding,
     until_empty,
 };
-use crate::replicas::server::{SECOND, Server};
+use crate::replicas::server::{RedisServer, SECOND};
 
-fn with_wake_ups(server: &Server) -> UpdateQueue {
+fn with_wake_ups(server: &RedisServer) -> RedisQueue {
     queue(server).wake_ups(&WakeUps::new(server.client()))
 }
 
 /// A worker that looks for updates once an hour unless a message wakes it.
-fn waiting_worker(queue: &UpdateQueue) -> Worker {
+fn waiting_worker(queue: &RedisQueue) -> Worker {
     let worker = queue.worker(Calls::default().client());
     worker.poll_every(3600 * SECOND)
 }
 
-async fn until_subscribed(server: &Server, count: usize) {
+async fn until_subscribed(server: &RedisServer, count: usize) {
     let subscribed = async {
         loop {
             let pattern = "tower-telegram:wake:*";
@@ -41,7 +42,7 @@ async fn until_subscribed(server: &Server, count: usize) {
 }
 
 /// Waits until the worker has read all and left word how it is woken.
-async fn until_idle(server: &Server) {
+async fn until_idle(server: &RedisServer) {
     let idle = async {
         loop {
             let key = "{bot:queue}:partitions";
@@ -57,7 +58,7 @@ async fn until_idle(server: &Server) {
 
 #[tokio::test]
 async fn d32_an_update_wakes_the_worker_in_another_process() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -76,7 +77,7 @@ async fn d32_an_update_wakes_the_worker_in_another_process() {
 
 #[tokio::test]
 async fn d32_an_update_wakes_the_worker_of_a_clone_without_a_connection_for_messages() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -92,7 +93,7 @@ async fn d32_an_update_wakes_the_worker_of_a_clone_without_a_connection_for_mess
 
 #[tokio::test]
 async fn d32_a_worker_goes_on_when_its_messages_are_interrupted() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -119,7 +120,7 @@ async fn d32_a_worker_goes_on_when_its_messages_are_interrupted() {
 /// A worker that waited and died is named in Redis, and no message reaches it.
 #[tokio::test]
 async fn d32_a_worker_that_died_while_it_waited_holds_up_no_update() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -136,7 +137,7 @@ async fn d32_a_worker_that_died_while_it_waited_holds_up_no_update() {
 /// A partition has more than a worker's window, or than one call reads.
 #[tokio::test]
 async fn d32_a_long_backlog_of_one_chat_is_read_to_its_end() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server).partitions(1);
@@ -167,7 +168,7 @@ async fn d32_a_long_backlog_of_one_chat_is_read_to_its_end() {
 
 #[tokio::test]
 async fn d32_releasing_a_lock_wakes_the_waiters_of_other_processes_in_their_order() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let locks = |_: i64| {

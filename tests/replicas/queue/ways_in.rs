@@ -5,7 +5,7 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use tower::ServiceExt as _;
 use tower_telegram::{
-    redis::queue::Enqueued,
+    queue::Enqueued,
     webhook::{BotId, RawUpdate, SECRET_TOKEN_HEADER, SecretToken, Webhook},
 };
 
@@ -13,11 +13,11 @@ use super::support::{
     AttemptLog, Calls, assert_redelivered_later, deliver, deliver_until_taken, failed, fill,
     message, queue, start, start_with, status, succeeding, until_empty,
 };
-use crate::replicas::server::{SECOND, Server};
+use crate::replicas::server::{RedisServer, SECOND};
 
 #[tokio::test]
 async fn d1_an_update_is_in_the_queue_when_it_is_acked_and_there_once() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server);
@@ -33,7 +33,7 @@ async fn d1_an_update_is_in_the_queue_when_it_is_acked_and_there_once() {
 
 #[tokio::test]
 async fn d1_a_handled_update_is_not_queued_again() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());
@@ -49,7 +49,7 @@ async fn d1_a_handled_update_is_not_queued_again() {
 
 #[tokio::test]
 async fn d9_a_full_queue_has_updates_redelivered_later() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server).partitions(1).max_backlog(2);
@@ -70,7 +70,7 @@ async fn d9_a_full_queue_has_updates_redelivered_later() {
 
 #[tokio::test]
 async fn d9_a_rush_in_one_chat_shuts_out_only_its_partition() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server).partitions(4).max_backlog(8);
@@ -86,7 +86,7 @@ async fn d9_a_rush_in_one_chat_shuts_out_only_its_partition() {
 
 #[tokio::test]
 async fn d12_while_redis_is_down_updates_are_redelivered() {
-    let Some(mut server) = Server::start().await else {
+    let Some(mut server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server);
@@ -111,7 +111,7 @@ async fn d12_while_redis_is_down_updates_are_redelivered() {
 
 #[tokio::test]
 async fn b5_an_update_that_no_worker_could_read_is_rejected() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server);
@@ -124,7 +124,7 @@ async fn b5_an_update_that_no_worker_could_read_is_rejected() {
 
 #[tokio::test]
 async fn a_webhook_with_a_queue_has_its_own_door() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let queue = queue(&server);
@@ -147,7 +147,7 @@ async fn a_webhook_with_a_queue_has_its_own_door() {
 
 #[tokio::test]
 async fn another_number_of_partitions_is_an_error() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     fill(&queue(&server), [message(1, 7)]).await;
@@ -163,7 +163,7 @@ async fn another_number_of_partitions_is_an_error() {
 
 #[tokio::test]
 async fn it_works_in_a_cluster() {
-    let Some(server) = Server::start_cluster().await else {
+    let Some(server) = RedisServer::start_cluster().await else {
         return;
     };
     let (queue, log) = (queue(&server), AttemptLog::default());

@@ -11,7 +11,7 @@ use tower_telegram::{
     Client,
     nats::NatsQueue,
     queue::{QueueWriter, Worker},
-    redis::{UpdateQueue, WakeUps},
+    redis::{RedisQueue, WakeUps},
 };
 
 use super::{
@@ -36,19 +36,19 @@ pub(crate) trait QueueServer {
 }
 
 impl QueueServer for RedisServer {
-    type Queue = UpdateQueue;
+    type Queue = RedisQueue;
 
     const NAME: &'static str = "Redis";
 
-    async fn new_queue(&self, partitions: u16) -> Result<UpdateQueue, AnyError> {
+    async fn new_queue(&self, partitions: u16) -> Result<RedisQueue, AnyError> {
         self.clear().await?;
-        let queue = UpdateQueue::new(self.connection().await?, "bench");
+        let queue = RedisQueue::new(self.connection().await?, "bench");
         let wake_ups = WakeUps::new(self.client()?);
         let queue = queue.max_backlog(usize::MAX).wake_ups(&wake_ups);
         Ok(queue.partitions(partitions))
     }
 
-    fn worker(queue: &UpdateQueue, client: Client) -> Worker {
+    fn worker(queue: &RedisQueue, client: Client) -> Worker {
         queue.worker(client)
     }
 

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use tower_telegram::{
     Client,
-    redis::UpdateQueue,
+    redis::RedisQueue,
     trace::describe_metrics,
     types::Update,
     webhook::{RawUpdate, Webhook},
@@ -23,7 +23,7 @@ use crate::redis_server::RedisServer;
 pub(crate) async fn start_worker(redis: &RedisServer, telegram: &Telegram) -> SocketAddr {
     let redis = redis::Client::open(redis.url()).unwrap();
     let connection = redis.get_connection_manager_lazy(ConnectionManagerConfig::new());
-    let queue = UpdateQueue::new(connection.unwrap(), "bot").partitions(4);
+    let queue = RedisQueue::new(connection.unwrap(), "bot").partitions(4);
     for (update_id, chat) in [(1, 20), (2, 20), (3, 21)] {
         let message =
             format!(r#"{{"message_id":1,"date":0,"chat":{{"id":{chat},"type":"private"}}}}"#);

@@ -25,11 +25,66 @@ static ADD_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("queu
 /// The shortest time-out: in less, no call would ever succeed.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// A queue of updates on Redis Streams. Cheap to clone. See the [module](super).
+/// A [queue](crate::queue) of updates on Redis Streams. Cheap to clone.
 ///
 /// All processes that share a queue give it the same options.
+///
+/// To what the queue promises over any engine, Redis adds:
+///
+/// 1. A partition is a stream, and the [number of them](Self::partitions) is a setting. A claim on one is valid
+///    for a [lease](Self::lease) of ten seconds by default. A queue has a [limit](Self::max_backlog).
+/// 2. With [wake-ups](Self::wake_ups) a worker that waits is sent a message when an update is added. Without
+///    it asks [every 50 ms](crate::queue::Worker::poll_every).
+/// 3. Dead letters are in [a stream](Self::dead_letters) of their own.
+/// 4. An entry that other programs wrote into the streams, and that is no update, is a
+///    [dead letter](Self::unreadable_letters) at once. One that they delete may be handled nevertheless, because
+///    workers read updates [before their turn](crate::queue::Worker::max_read_ahead_bytes).
+///
+/// # Example
+///
+/// ```no_run
+/// use redis::aio::ConnectionManagerConfig;
+/// use tower_telegram::{
+///     Client,
+///     methods::SendMessage,
+///     redis::{RedisQueue, WakeUps},
+///     types::Update,
+///     webhook::{SecretToken, Webhook},
+/// };
+///
+/// # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let redis = redis::Client::open("redis://127.0.0.1/")?;
+/// let connection = redis.get_connection_manager_lazy(ConnectionManagerConfig::new())?;
+/// let queue = RedisQueue::new(connection, "my_bot").wake_ups(&WakeUps::new(redis));
+/// let webhook = Webhook::new(SecretToken::new("a-long_Secret")?);
+///
+/// // In the processes that Telegram reaches, a service for any server:
+/// let service = webhook.clone().queue(&queue);
+///
+/// // In the workers, the handler as it would be without a queue:
+/// let handler = webhook.handler(async |update: Update| {
+///     let message = update.new_message()?;
+///     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
+/// });
+/// queue.worker(client).run(handler.into_updates()).await?;
+/// # drop(service);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Requirements and cost
+///
+/// Redis 6 or newer. When it is out of memory, webhooks respond with 503, and workers go on: they write
+/// little, and free more. Because Telegram got a 200, **an update that Redis forgets is lost**: Redis should
+/// write its data to a disk (`appendonly yes`; with `appendfsync always` even a power cut loses
+/// no update), and drop no keys to make room (`maxmemory-policy noeviction`). A replica that takes over from
+/// a Redis that died may lack the last writes.
+///
+/// Each update is remembered for 24 hours, in about 150 bytes. It takes a round trip to add it, and at most two around
+/// its handler. Many updates share these: those that a process adds while a call is under way go together into the next,
+/// up to 128 of them, and so do the records of a worker. In a cluster, all of a queue is in one slot.
 #[derive(Clone)]
-pub struct UpdateQueue {
+pub struct RedisQueue {
     pub(super) connection: RedisConnection,
     pub(super) name: Arc<str>,
     prefix: Arc<str>,
@@ -54,7 +109,7 @@ pub(super) enum QueueKey<'a> {
     Seen(&'a str),
 }
 
-impl UpdateQueue {
+impl RedisQueue {
     /// A queue over a connection that reconnects by itself.
     ///
     /// All keys begin with `{`, the name and `:queue}`. Bots that share an endpoint, by
@@ -79,7 +134,7 @@ impl UpdateQueue {
     }
 
     /// Has an update wake the worker that waits for it, over a second connection of the worker. Without, workers
-    /// look for updates [at intervals](crate::redis::queue::Worker::poll_every), unless the update was queued by a clone
+    /// look for updates [at intervals](crate::queue::Worker::poll_every), unless the update was queued by a clone
     /// of their own queue.
     pub fn wake_ups(mut self, wake_ups: &WakeUps) -> Self {
         self.wake_ups = wake_ups.clone();
@@ -135,9 +190,9 @@ impl UpdateQueue {
     /// [`TraceUpdatesLayer::link_with`](crate::webhook::TraceUpdatesLayer::link_with). Dead letters don't keep it.
     ///
     /// ```
-    /// use tower_telegram::redis::UpdateQueue;
+    /// use tower_telegram::redis::RedisQueue;
     ///
-    /// fn traced(queue: UpdateQueue) -> UpdateQueue {
+    /// fn traced(queue: RedisQueue) -> RedisQueue {
     ///     // With OpenTelemetry, by its `TraceContextPropagator`.
     ///     queue.trace_context(|| {
     ///         Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned())
@@ -166,7 +221,7 @@ impl UpdateQueue {
     pub async fn status(&self) -> Result<QueueStatus, QueueError> {
         let keys = [QueueKey::Workers, QueueKey::Dead].into_iter();
         let streams = (0..self.partitions).map(QueueKey::Stream);
-        let answer = self.ask(self.call("status", keys.chain(streams))).await?;
+        let answer = self.query(self.call("status", keys.chain(streams))).await?;
         let [updates, dead_letters, workers] = &answer[..] else {
             return Err(unreadable());
         };
@@ -226,7 +281,7 @@ impl UpdateQueue {
         call.arg(self.partitions)
     }
 
-    pub(super) async fn ask(&self, call: ScriptCall) -> Result<Vec<Bytes>, QueueError> {
+    pub(super) async fn query(&self, call: ScriptCall) -> Result<Vec<Bytes>, QueueError> {
         let answer: Vec<Bytes> = self.connection.run(call).await?;
         match &answer[..] {
             [what, there] if &**what == b"partitions" => Err(QueueError::partitions(text(there)?)),
@@ -235,9 +290,9 @@ impl UpdateQueue {
     }
 }
 
-impl fmt::Debug for UpdateQueue {
+impl fmt::Debug for RedisQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpdateQueue")
+        f.debug_struct("RedisQueue")
             .field("prefix", &self.prefix)
             .field("partitions", &self.partitions)
             .field("max_backlog", &self.max_backlog)
