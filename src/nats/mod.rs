@@ -19,8 +19,8 @@
 //! pin would still count. The one consumer for each subject that a work queue allows is exclusive too, on older servers as
 //! well, and once it is deleted, its acknowledgements have no effect.
 //!
-//! A stream that exists under the queue's name gets the queue's limits and its window for duplicates. One with another
-//! retention, discard policy or other subjects is refused: see
+//! A stream that exists under the queue's name gets the queue's limits, its window for duplicates, and acknowledgements.
+//! One with another retention, discard policy or storage or other subjects is refused: see
 //! [`QueueError::is_settings`](crate::queue::QueueError::is_settings).
 //!
 //! The pauses between attempts are the worker's own: a message that JetStream delivered again later would be behind

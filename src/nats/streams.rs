@@ -155,6 +155,14 @@ fn check(found: &Config, wanted: &Config) -> Result<(), QueueError> {
     if found.discard_new_per_subject != wanted.discard_new_per_subject {
         return other("discard_new_per_subject", &found.discard_new_per_subject);
     }
+    // In memory, a restart loses all of it.
+    if found.storage != wanted.storage {
+        return other("storage", &found.storage);
+    }
+    // It takes no message and no other settings.
+    if found.sealed {
+        return other("sealed", &found.sealed);
+    }
     Ok(())
 }
 
@@ -167,6 +175,8 @@ fn changed(found: &Config, wanted: &Config) -> Config {
         max_messages_per_subject: wanted.max_messages_per_subject,
         max_age: wanted.max_age,
         allow_direct: wanted.allow_direct,
+        // Without acknowledgements no one learns whether an update was stored.
+        no_ack: wanted.no_ack,
         duplicate_window: if window.is_zero() {
             // The server's default.
             found.duplicate_window
@@ -192,6 +202,8 @@ fn is_not_found(error: &GetStreamError) -> bool {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use async_nats::jetstream::stream::StorageType;
 
     use super::*;
 
@@ -237,6 +249,14 @@ mod tests {
                 "discard_new_per_subject of the stream bot_updates is false",
             ),
             (
+                all(|found| found.storage = StorageType::Memory),
+                "storage of the stream bot_updates is Memory",
+            ),
+            (
+                all(|found| found.sealed = true),
+                "sealed of the stream bot_updates is true",
+            ),
+            (
                 all(|found| found.subjects[0] = "other".into()),
                 r#"subjects of the stream bot_updates is ["other", "bot.queue.updates.1"]"#,
             ),
@@ -255,6 +275,7 @@ mod tests {
             max_age: minute,
             max_messages_per_subject: -1,
             allow_direct: false,
+            no_ack: true,
             max_bytes: 1 << 30,
             ..wanted()
         };

@@ -76,6 +76,7 @@ fn updates_stream(retention: RetentionPolicy) -> Config {
         discard_new_per_subject: true,
         max_messages_per_subject: 1,
         duplicate_window: Duration::from_secs(1),
+        no_ack: true,
         ..Config::default()
     }
 }
@@ -106,8 +107,10 @@ async fn d34_a_stream_that_exists_is_refused_or_gets_the_settings_of_a_queue() {
     made.await.expect("nats runs");
     engine.queue().await.status().await.expect("it is changed");
     let stream = context.get_stream("bot_updates").await.expect("it exists");
-    let window = stream.cached_info().config.duplicate_window;
-    assert_eq!(window, Duration::from_secs(24 * 60 * 60));
+    let config = &stream.cached_info().config;
+    assert_eq!(config.duplicate_window, Duration::from_secs(24 * 60 * 60));
+    assert!(!config.no_ack, "an update is stored before its 200");
+    fill(&engine.writer().await, [message(1, 7)]).await;
 }
 
 #[tokio::test]
