@@ -13,7 +13,7 @@ use tower_telegram::{
     webhook::{DeliveryLayer, HandlerTimeoutLayer, Webhook, delivery::MemoryStore},
 };
 
-use super::support::{Events, Running, text_of, until};
+use super::support::{Events, Running, slow_bot, text_of, until};
 use crate::{
     delivery::stores::Place as _,
     simulation::{leased::SharedLeased, mortal::MortalStore},
@@ -21,22 +21,6 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Each handler takes as many seconds as its text says.
-macro_rules! bot {
-    ($events:expr, $webhook:expr) => {{
-        let events = $events.clone();
-        let webhook = $webhook.handler(move |update: Update| {
-            let events = events.clone();
-            async move {
-                events.add(format!("begins {}", update.update_id));
-                sleep(SECOND * text_of(&update).parse().unwrap_or(0)).await;
-                events.add(format!("ends {}", update.update_id));
-            }
-        });
-        webhook.into_updates()
-    }};
-}
 
 #[tokio::test(start_paused = true)]
 async fn h5_shutdown_drains_what_runs_and_confirms_what_has_ended() {
@@ -46,7 +30,7 @@ async fn h5_shutdown_drains_what_runs_and_confirms_what_has_ended() {
     }
     let polling = Polling::new(telegram.client());
     let webhook = Webhook::without_secret_token();
-    let mut running = Running::start(polling, bot!(events, webhook));
+    let mut running = Running::start(polling, slow_bot(webhook, &events));
     events.until("begins 2").await;
     running.tell();
     running.end().await.expect("no error");
@@ -61,7 +45,7 @@ async fn d19_shutdown_waits_for_a_handler_that_was_left_running() {
     let polling = Polling::new(telegram.client()).max_attempts(1);
     let timed = HandlerTimeoutLayer::new(SECOND).leave_running();
     let webhook = Webhook::without_secret_token().handler_timeout(timed);
-    let mut running = Running::start(polling, bot!(events, webhook));
+    let mut running = Running::start(polling, slow_bot(webhook, &events));
     events.until("begins 1").await;
     running.tell();
     running.end().await.expect("no error");
@@ -78,7 +62,7 @@ async fn h5_shutdown_handles_what_stands_before_an_update_that_has_ended() {
     }
     let polling = Polling::new(telegram.client());
     let webhook = Webhook::without_secret_token();
-    let mut running = Running::start(polling, bot!(events, webhook));
+    let mut running = Running::start(polling, slow_bot(webhook, &events));
     events.until("ends 4").await;
     running.tell();
     running.end().await.expect("no error");
@@ -93,7 +77,7 @@ async fn h5_the_last_confirmation_is_made_again_where_it_fails() {
     telegram.message(1, "1");
     let polling = Polling::new(telegram.client());
     let webhook = Webhook::without_secret_token();
-    let mut running = Running::start(polling, bot!(events, webhook));
+    let mut running = Running::start(polling, slow_bot(webhook, &events));
     events.until("begins 1").await;
     // Meanwhile another call is on its way.
     telegram.state().mishaps.extend([
@@ -112,7 +96,7 @@ async fn h5_a_confirmation_whose_answer_cannot_be_read_is_one() {
     telegram.message(1, "1");
     let polling = Polling::new(telegram.client());
     let webhook = Webhook::without_secret_token();
-    let mut running = Running::start(polling, bot!(events, webhook));
+    let mut running = Running::start(polling, slow_bot(webhook, &events));
     events.until("begins 1").await;
     running.tell();
     telegram.push(&b"{\"update_id\":2,\"message\":tru}"[..]);
@@ -132,11 +116,11 @@ async fn h5_after_a_crash_open_updates_are_fetched_again_and_a_store_remembers_t
         Webhook::without_secret_token().delivery(delivery)
     };
     let polling = Polling::new(telegram.client());
-    let running = Running::start(polling.clone(), bot!(events, webhook()));
+    let running = Running::start(polling.clone(), slow_bot(webhook(), &events));
     events.until("ends 3").await;
     running.kill().await;
     assert_eq!(telegram.pending(), [1, 2, 3, 4], "nothing was confirmed");
-    let running = Running::start(polling, bot!(events, webhook()));
+    let running = Running::start(polling, slow_bot(webhook(), &events));
     events.until("ends 4").await;
     until(|| telegram.pending().is_empty(), "all are confirmed").await;
     for id in 1..=4 {
@@ -151,7 +135,7 @@ async fn h5_polling_that_is_started_again_handles_again_what_was_cut_off() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
     telegram.message(1, "60");
     telegram.message(2, "0");
-    let service = bot!(events, Webhook::without_secret_token());
+    let service = slow_bot(Webhook::without_secret_token(), &events);
     let polling = Polling::new(telegram.client()).shutdown_timeout(Duration::ZERO);
     let running = Running::start(polling.clone(), service.clone());
     events.until("ends 2").await;
@@ -177,7 +161,7 @@ async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store
         let handle = delivery.handle();
         let webhook = Webhook::without_secret_token().delivery(delivery);
         let polling = Polling::new(telegram.client()).max_attempts(3);
-        let running = Running::start(polling, bot!(events, webhook));
+        let running = Running::start(polling, slow_bot(webhook, &events));
         events.until_count("begins 1", life).await;
         // Its process ends, and so does the claim in a while.
         store.die();
@@ -194,7 +178,7 @@ async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store
             log.add(format!("abandoned {}", letter.update.update_id()));
             std::future::ready(())
         });
-    let running = Running::start(polling, bot!(events, webhook));
+    let running = Running::start(polling, slow_bot(webhook, &events));
     events.until("ends 2").await;
     assert_eq!(events.count("begins 1"), 3);
     assert_eq!(events.count("abandoned 1"), 1);

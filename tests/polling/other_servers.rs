@@ -13,30 +13,13 @@ use tower_telegram::{
     Client,
     client::{ApiRequest, ApiResponse},
     polling::Polling,
-    types::Update,
     webhook::Webhook,
 };
 
-use super::support::{Events, Running, text_of, until};
+use super::support::{Events, Running, slow_bot, until};
 use crate::support::get_updates::{Mishap, PolledTelegram};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Each handler takes as many seconds as its text says.
-macro_rules! bot {
-    ($events:expr) => {{
-        let events = $events.clone();
-        let webhook = Webhook::without_secret_token().handler(move |update: Update| {
-            let events = events.clone();
-            async move {
-                events.add(format!("begins {}", update.update_id));
-                sleep(SECOND * text_of(&update).parse().unwrap_or(0)).await;
-                events.add(format!("ends {}", update.update_id));
-            }
-        });
-        webhook.into_updates()
-    }};
-}
 
 /// A server that confirms as Telegram does, and returns updates in an order of its own.
 #[derive(Clone, Default)]
@@ -92,7 +75,10 @@ async fn h5_updates_in_another_order_are_confirmed_by_the_oldest_that_is_open() 
         for id in order {
             server.push(id, id, if id == 1 { "60" } else { "0" });
         }
-        let running = Running::start(Polling::new(server.client()), bot!(events));
+        let running = Running::start(
+            Polling::new(server.client()),
+            slow_bot(Webhook::without_secret_token(), &events),
+        );
         events.until("ends 2").await;
         sleep(SECOND * 20).await;
         assert_eq!(server.pending(), [1, 2, 3], "1 is open: {order:?}");
@@ -110,7 +96,10 @@ async fn h5_a_chats_updates_are_handled_in_the_order_of_their_numbers() {
     for id in [4, 2, 3, 1] {
         server.push(id, 7, "1");
     }
-    let running = Running::start(Polling::new(server.client()), bot!(events));
+    let running = Running::start(
+        Polling::new(server.client()),
+        slow_bot(Webhook::without_secret_token(), &events),
+    );
     events.until("ends 4").await;
     let begun: Vec<_> = events
         .names()
@@ -127,7 +116,10 @@ async fn h3_a_number_that_comes_twice_is_handled_once() {
     for id in [1, 1, 2, 1, 2] {
         server.push(id, id, "5");
     }
-    let running = Running::start(Polling::new(server.client()), bot!(events));
+    let running = Running::start(
+        Polling::new(server.client()),
+        slow_bot(Webhook::without_secret_token(), &events),
+    );
     until(|| server.pending().is_empty(), "both are confirmed").await;
     assert_eq!(events.count("begins 1"), 1);
     assert_eq!(events.count("begins 2"), 1);
@@ -147,7 +139,10 @@ async fn h3_numbers_of_any_size_are_confirmed() {
     for id in numbers {
         let (server, events) = (OtherServer::default(), Events::new());
         server.push(id, 1, "0");
-        let running = Running::start(Polling::new(server.client()), bot!(events));
+        let running = Running::start(
+            Polling::new(server.client()),
+            slow_bot(Webhook::without_secret_token(), &events),
+        );
         until(|| server.pending().is_empty(), &id.to_string()).await;
         assert_eq!(events.count(&format!("ends {id}")), 1);
         running.stop().await;
@@ -178,7 +173,10 @@ async fn h4_a_result_of_another_type_is_waited_out() {
         let mishaps = [Mishap::Answer(200, body), Mishap::Answer(200, body)];
         telegram.state().mishaps.extend(mishaps);
         telegram.message(1, "0");
-        let running = Running::start(Polling::new(telegram.client()), bot!(events));
+        let running = Running::start(
+            Polling::new(telegram.client()),
+            slow_bot(Webhook::without_secret_token(), &events),
+        );
         until(
             || telegram.pending().is_empty() || running.is_finished(),
             body,
@@ -226,7 +224,7 @@ async fn h3_elements_of_other_types_cost_themselves() {
                 *failed.lock().expect("no panic") += 1;
                 std::future::ready(())
             });
-        let running = Running::start(polling, bot!(events));
+        let running = Running::start(polling, slow_bot(Webhook::without_secret_token(), &events));
         until(|| telegram.pending().is_empty(), element).await;
         assert_eq!(events.count("ends 1"), 1, "{element}");
         assert_eq!(events.count("ends 3"), 1, "{element}");

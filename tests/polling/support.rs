@@ -1,6 +1,7 @@
 //! A polling bot under paused time, and what its handler did when.
 
 use std::{
+    future::ready,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +16,8 @@ use tower::{BoxError, Service};
 use tower_telegram::{
     client::Error,
     polling::Polling,
-    webhook::{RawUpdate, ReplyBody},
+    types::Update,
+    webhook::{RawUpdate, ReplyBody, Webhook},
 };
 
 /// A polling bot that shuts down by [`stop`](Self::stop).
@@ -125,8 +127,54 @@ pub(super) async fn until(condition: impl Fn() -> bool, what: &str) {
     }
 }
 
-pub(super) fn text_of(update: &tower_telegram::types::Update) -> String {
+pub(super) fn text_of(update: &Update) -> String {
     let message = update.any_message();
     let text = message.and_then(|message| message.text.clone());
     text.unwrap_or_default().to_string()
+}
+
+/// A bot whose handler adds the text of each update to the events.
+pub(super) fn text_recorder(
+    events: &Events,
+) -> impl Service<
+    Request<RawUpdate>,
+    Response = Response<ReplyBody>,
+    Error: Into<BoxError>,
+    Future: Send,
+> + Clone
++ Send
++ Sync
++ use<> {
+    let events = events.clone();
+    let webhook = Webhook::without_secret_token().handler(move |update: Update| {
+        events.add(text_of(&update));
+        ready(())
+    });
+    webhook.into_updates()
+}
+
+/// A bot whose handler takes as many seconds as the text says.
+pub(super) fn slow_bot(
+    webhook: Webhook,
+    events: &Events,
+) -> impl Service<
+    Request<RawUpdate>,
+    Response = Response<ReplyBody>,
+    Error: Into<BoxError>,
+    Future: Send,
+> + Clone
++ Send
++ Sync
++ use<> {
+    let events = events.clone();
+    let webhook = webhook.handler(move |update: Update| {
+        let events = events.clone();
+        async move {
+            events.add(format!("begins {}", update.update_id));
+            let seconds = text_of(&update).parse().unwrap_or(0);
+            sleep(Duration::from_secs(seconds)).await;
+            events.add(format!("ends {}", update.update_id));
+        }
+    });
+    webhook.into_updates()
 }

@@ -1,26 +1,15 @@
 //! Answers that are none, and conflicts.
 
-use std::{future::ready, time::Duration};
+use std::time::Duration;
 
 use tokio::time::sleep;
 use tower_telegram::{polling::Polling, types::Update, webhook::Webhook};
 
-use super::support::{Events, Running, text_of, until};
+use super::support::{Events, Running, text_of, text_recorder, until};
 use crate::support::get_updates::{Mishap, PolledTelegram};
 
 const SECOND: Duration = Duration::from_secs(1);
 const PAGE: &str = "<html>not the Bot API</html>";
-
-macro_rules! echo {
-    ($events:expr) => {{
-        let events = $events.clone();
-        let webhook = Webhook::without_secret_token().handler(move |update: Update| {
-            events.add(text_of(&update));
-            ready(())
-        });
-        webhook.into_updates()
-    }};
-}
 
 #[tokio::test(start_paused = true)]
 async fn h4_a_page_that_is_not_the_bot_apis_is_waited_out_whatever_its_status() {
@@ -32,7 +21,7 @@ async fn h4_a_page_that_is_not_the_bot_apis_is_waited_out_whatever_its_status() 
             let twice = [Mishap::Answer(status, body), Mishap::Answer(status, body)];
             telegram.state().mishaps.extend(twice);
             telegram.message(1, "good");
-            let running = Running::start(Polling::new(telegram.client()), echo!(events));
+            let running = Running::start(Polling::new(telegram.client()), text_recorder(&events));
             until(
                 || telegram.pending().is_empty() || running.is_finished(),
                 body,
@@ -58,7 +47,7 @@ async fn h4_a_page_in_place_of_the_first_responses_is_waited_out() {
             .mishaps
             .extend([page.clone(), page.clone()]);
         let polling = Polling::new(telegram.client()).drop_pending();
-        let running = Running::start(polling, echo!(events));
+        let running = Running::start(polling, text_recorder(&events));
         until(
             || telegram.pending().is_empty() || running.is_finished(),
             "it is dropped",
@@ -77,7 +66,7 @@ async fn h4_a_page_in_place_of_the_first_responses_is_waited_out() {
             .push_back(Mishap::Answer(409, ACTIVE));
         telegram.state().other_mishaps.extend([page.clone(), page]);
         let polling = Polling::new(telegram.client()).delete_webhook();
-        let running = Running::start(polling, echo!(events));
+        let running = Running::start(polling, text_recorder(&events));
         until(
             || events.count("good") == 1 || running.is_finished(),
             "it is deleted",
@@ -114,7 +103,7 @@ async fn h4_only_a_refusal_in_the_bot_apis_own_words_ends_it() {
             .state()
             .mishaps
             .push_back(Mishap::Answer(status, body));
-        let running = Running::start(Polling::new(telegram.client()), echo!(events));
+        let running = Running::start(Polling::new(telegram.client()), text_recorder(&events));
         let error = running.end().await.expect_err("it is refused");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
         assert_eq!(telegram.state().calls.len(), 0, "there is no other call");
@@ -174,7 +163,7 @@ async fn pauses_that_telegram_asks_for_are_bounded_both_ways() {
             .state()
             .mishaps
             .extend(std::iter::repeat_n(Mishap::Answer(429, body), 10_000));
-        let running = Running::start(Polling::new(telegram.client()), echo!(events));
+        let running = Running::start(Polling::new(telegram.client()), text_recorder(&events));
         sleep(SECOND * 60).await;
         let calls = 10_000 - telegram.state().mishaps.len();
         assert!(
@@ -192,7 +181,7 @@ async fn pauses_that_telegram_asks_for_are_bounded_both_ways() {
 #[tokio::test(start_paused = true)]
 async fn h5_another_programs_call_loses_nothing_and_doubles_nothing() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
-    let running = Running::start(Polling::new(telegram.client()), echo!(events));
+    let running = Running::start(Polling::new(telegram.client()), text_recorder(&events));
     for n in 0..5 {
         sleep(SECOND).await;
         telegram.poll_elsewhere();
@@ -215,7 +204,7 @@ async fn g5_a_webhook_is_known_by_the_errors_reason() {
         .push_back(Mishap::Answer(409, active));
     telegram.message(1, "good");
     let polling = Polling::new(telegram.client()).delete_webhook();
-    let running = Running::start(polling, echo!(events));
+    let running = Running::start(polling, text_recorder(&events));
     events.until("good").await;
     assert_eq!(telegram.state().others, ["deleteWebhook"]);
     running.stop().await;
@@ -232,7 +221,10 @@ async fn h5_lost_answers_lose_nothing_and_double_nothing() {
             telegram.state().mishaps.push_back(mishap);
         }
     }
-    let running = Running::start(Polling::new(telegram.client()).limit(5), echo!(events));
+    let running = Running::start(
+        Polling::new(telegram.client()).limit(5),
+        text_recorder(&events),
+    );
     until(|| telegram.pending().is_empty(), "all are confirmed").await;
     assert_eq!(events.names().len(), 40, "{events:?}");
     running.stop().await;

@@ -1,26 +1,15 @@
 //! Elements and responses that are no updates, from Telegram or a program in between.
 
-use std::{future::ready, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::sleep;
-use tower_telegram::{polling::Polling, types::Update, webhook::Webhook};
+use tower_telegram::polling::Polling;
 
-use super::support::{Events, Running, text_of, until};
+use super::support::{Events, Running, text_recorder, until};
 use crate::support::get_updates::{Mishap, PolledTelegram};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-macro_rules! echo {
-    ($events:expr) => {{
-        let events = $events.clone();
-        let webhook = Webhook::without_secret_token().handler(move |update: Update| {
-            events.add(text_of(&update));
-            ready(())
-        });
-        webhook.into_updates()
-    }};
-}
 
 /// Each is update 2, between two that can be read.
 const BROKEN: &[(&str, &[u8], Option<i64>)] = &[
@@ -97,7 +86,7 @@ async fn h3_an_element_that_cannot_be_read_costs_itself() {
                 || unreadable.bytes.len() < 8;
             log.add(format!("unreadable {:?} {intact}", unreadable.update_id));
         });
-        let running = Running::start(polling, echo!(events));
+        let running = Running::start(polling, text_recorder(&events));
         until(|| telegram.pending().is_empty(), what).await;
         let mut names = events.names();
         names.sort_unstable();
@@ -141,7 +130,7 @@ async fn h3_an_element_that_cannot_be_read_costs_itself_wherever_the_result_stan
             let log = events.clone();
             let polling = Polling::new(telegram.client())
                 .on_unreadable(move |unreadable| log.add(format!("{:?}", unreadable.update_id)));
-            let running = Running::start(polling, echo!(events));
+            let running = Running::start(polling, text_recorder(&events));
             events.until("good").await;
             assert_eq!(events.count("Some(2)"), 1, "{what}, {broken}: {events:?}");
             running.stop().await;
@@ -161,7 +150,7 @@ async fn h3_an_element_that_cannot_be_read_is_confirmed_when_it_is_alone() {
         let (telegram, events) = (PolledTelegram::default(), Events::new());
         telegram.message(1, "before");
         telegram.push(Bytes::from_static(element));
-        let running = Running::start(Polling::new(telegram.client()), echo!(events));
+        let running = Running::start(Polling::new(telegram.client()), text_recorder(&events));
         until(|| telegram.pending().is_empty(), what).await;
         telegram.message(1, "after");
         until(|| telegram.pending().is_empty(), what).await;
@@ -177,7 +166,7 @@ async fn h3_an_element_that_cannot_be_confirmed_is_reported_once_and_fetched_at_
     telegram.push(&b"nonsense"[..]);
     let log = events.clone();
     let polling = Polling::new(telegram.client()).on_unreadable(move |_| log.add("unreadable"));
-    let running = Running::start(polling, echo!(events));
+    let running = Running::start(polling, text_recorder(&events));
     sleep(SECOND * 60).await;
     let calls = telegram.state().calls.len();
     assert!((2..40).contains(&calls), "{calls} calls in a minute");
@@ -208,7 +197,7 @@ async fn h3_a_server_that_confirms_nothing_is_not_asked_in_a_hot_loop() {
         telegram.state().begin_at(6);
         let log = events.clone();
         let polling = Polling::new(telegram.client()).on_unreadable(move |_| log.add("unreadable"));
-        let running = Running::start(polling, echo!(events));
+        let running = Running::start(polling, text_recorder(&events));
         sleep(SECOND * 60).await;
         let calls = 10_000 - telegram.state().mishaps.len();
         assert!(
@@ -230,7 +219,7 @@ async fn h3_a_hook_that_panics_ends_nothing() {
     telegram.message(1, "good");
     let polling = Polling::new(telegram.client())
         .on_unreadable(|_| std::panic::resume_unwind(Box::new("it panics")));
-    let running = Running::start(polling, echo!(events));
+    let running = Running::start(polling, text_recorder(&events));
     until(|| telegram.pending().is_empty(), "all are confirmed").await;
     assert_eq!(events.names(), ["good"]);
     running.stop().await;
