@@ -146,6 +146,23 @@ async fn what_cannot_work_is_refused_in_a_line_and_nothing_is_sent() {
     assert!(telegram.calls().is_empty());
 }
 
+/// The client's errors show their cause, and have it as their source.
+#[tokio::test]
+async fn the_cause_of_a_failed_call_is_named_once() {
+    let telegram = telegram().await;
+    let mut refused = at(&telegram, &["info"]);
+    refused.env("TELEGRAM_BOT_TOKEN", format!("{}x", telegram.token()));
+    let mut unreachable = at(&telegram, &["info"]);
+    unreachable.env("TELEGRAM_API_URL", "http://127.0.0.1:1");
+    for (command, cause) in [
+        (refused, "401 Unauthorized"),
+        (unreachable, "Connection refused"),
+    ] {
+        let line = failure(command).await;
+        assert_eq!(line.matches(cause).count(), 1, "{line}");
+    }
+}
+
 #[tokio::test]
 async fn a_missing_or_malformed_setting_is_named() {
     for (removed, args) in [
