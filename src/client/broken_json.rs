@@ -1,8 +1,8 @@
 //! Brackets and strings of a text that isn't JSON.
 //!
 //! The reader of [`json`](crate::json) ends at the first byte that isn't JSON, and these texts have such a byte: here it
-//! is passed over, so that the damage in one update of a page costs no other. This is the only other scanner, and
-//! what it finds is JSON only once the reader has read it.
+//! is passed over, so that the damage in one update of a page costs no other. Each part that is found here is then read by
+//! the reader, which decides whether it is JSON.
 
 /// The beginning of each update of Telegram's. Inside a string it would have backslashes.
 const UPDATE: &[u8] = b"{\"update_id\":";

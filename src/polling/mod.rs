@@ -42,7 +42,7 @@
 //! Telegram confirms updates by their order alone: a call with an offset confirms all updates below the offset, and
 //! returns at most 100 from there on. So while an update is open, at most the 99 behind it can be fetched and
 //! handled, in at most 16 MiB; later ones wait until it is done. A bot whose handlers may take minutes under load
-//! puts an `RedisQueue` (feature `redis`) behind polling, whose `service` takes an update in a moment, or gives its
+//! puts a `RedisQueue` (feature `redis`) behind polling, whose `service` takes an update in a moment, or gives its
 //! handlers a shorter timeout.
 //!
 //! When no update is open, a call waits at Telegram until an update arrives. While one is open, Telegram responds at

@@ -7,7 +7,7 @@ local function now()
 end
 
 -- All digits of a whole number. Lua's own way to write it would be 1.7e+15.
-local function digits(number)
+local function format_int(number)
   return string.format('%.0f', number)
 end
 

@@ -61,7 +61,7 @@ else
   answer = 1
   if operation == 'renew' then
     local lease, attempts = ARGV[4], ARGV[5]
-    changed = fence .. ' ' .. digits(now() + lease) .. ' ' .. attempts
+    changed = fence .. ' ' .. format_int(now() + lease) .. ' ' .. attempts
   elseif operation == 'finish' then
     local reply_life = ARGV[4]
     -- First, so that a Redis that is out of memory refuses it: a reply may be long.

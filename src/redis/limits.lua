@@ -56,13 +56,13 @@ if is_open then
     if scope.most > 0 then
       forget(scope)
       for _ = 1, math.min(messages, scope.most) do
-        redis.call('RPUSH', scope.log, digits(time))
+        redis.call('RPUSH', scope.log, format_int(time))
       end
       redis.call('LTRIM', scope.log, -scope.most, -1)
-      redis.call('PEXPIRE', scope.log, digits(math.ceil(scope.longest / 1000)))
+      redis.call('PEXPIRE', scope.log, format_int(math.ceil(scope.longest / 1000)))
     end
     if scope.made_up > 0 then
-      redis.call('SET', scope.pause, '', 'PX', digits(math.ceil(scope.made_up / 1000)))
+      redis.call('SET', scope.pause, '', 'PX', format_int(math.ceil(scope.made_up / 1000)))
     end
   end
 end

@@ -45,7 +45,7 @@ local function keep_key(time, ends, waiters)
   for _, waiter in pairs(waiters) do
     ends = math.max(ends, waiter.ends)
   end
-  redis.call('PEXPIRE', key, digits(math.ceil((ends - time) / 1000)))
+  redis.call('PEXPIRE', key, format_int(math.ceil((ends - time) / 1000)))
 end
 
 local function first_of(waiters)
@@ -62,10 +62,10 @@ end
 local function grant(waiter, lock, waiters, time, ends)
   -- The time, so that no number is used twice though the last one is forgotten; one more, if the clock
   -- was set back.
-  local fence = digits(math.max((tonumber(lock.fence) or 0) + 1, time))
+  local fence = format_int(math.max((tonumber(lock.fence) or 0) + 1, time))
   waiters[waiter] = nil
   redis.call('HDEL', key, 'line:' .. waiter)
-  redis.call('HSET', key, 'holder', waiter, 'ends', digits(ends), 'fence', fence)
+  redis.call('HSET', key, 'holder', waiter, 'ends', format_int(ends), 'fence', fence)
   keep_key(time, ends, waiters)
   return fence
 end
@@ -74,14 +74,14 @@ local operations = {}
 
 -- Answers the claim's number; or how many waiters are before this one, in how many microseconds the lock is
 -- free at the latest unless its holder renews it, and the number of the last claim.
-function operations.acquire(lease, patience)
+function operations.acquire(lease, waiter_timeout)
   write_without_memory()
   local time = now()
   local lock, waiters = read(time)
   local ends = tonumber(lock.ends) or 0
   if lock.holder == id and ends > time then
     -- It was handed over, or an answer got lost.
-    redis.call('HSET', key, 'ends', digits(time + lease))
+    redis.call('HSET', key, 'ends', format_int(time + lease))
     keep_key(time, time + lease, waiters)
     return { 'granted', lock.fence }
   end
@@ -93,11 +93,11 @@ function operations.acquire(lease, patience)
     end
   end
   if ends > time or ahead > 0 then
-    local waiter = { position = own and own.position or last + 1, ends = time + patience }
+    local waiter = { position = own and own.position or last + 1, ends = time + waiter_timeout }
     waiters[id] = waiter
-    redis.call('HSET', key, 'line:' .. id, digits(waiter.position) .. ' ' .. digits(waiter.ends))
+    redis.call('HSET', key, 'line:' .. id, format_int(waiter.position) .. ' ' .. format_int(waiter.ends))
     keep_key(time, ends, waiters)
-    return { 'waits', digits(ahead), digits(math.max(ends - time, 0)), lock.fence or '0' }
+    return { 'waits', format_int(ahead), format_int(math.max(ends - time, 0)), lock.fence or '0' }
   end
   return { 'granted', grant(id, lock, waiters, time, time + lease) }
 end
@@ -111,7 +111,7 @@ function operations.renew(lease, fence)
   if lock.holder ~= id and redis.call('EXISTS', key) == 1 then
     return 0
   end
-  redis.call('HSET', key, 'holder', id, 'ends', digits(time + lease), 'fence', fence)
+  redis.call('HSET', key, 'holder', id, 'ends', format_int(time + lease), 'fence', fence)
   keep_key(time, time + lease, waiters)
   return 1
 end

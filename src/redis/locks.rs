@@ -112,7 +112,7 @@ impl RedisLocks {
 
     /// How long after its last call a waiter keeps its position, and how long it holds a lock that was handed over to it
     /// before it renews it: it asks again within a second, if Redis responds in time.
-    fn patience(&self) -> Duration {
+    fn waiter_timeout(&self) -> Duration {
         let pauses = Duration::from_secs(1);
         self.connection
             .timeout
@@ -156,7 +156,7 @@ impl SequenceLock for RedisLocks {
                     pause = (pause * 3 / 2).min(longest.min(LONGEST_PAUSE_OF_ALL));
                     let Some(fence) = handed_over else { continue };
                     // Redis keeps it for at least as long after this waiter's last call.
-                    (fence, asked + self.patience().min(self.lease))
+                    (fence, asked + self.waiter_timeout().min(self.lease))
                 }
             };
             // A process that was paused reads the response late. Another one may have the lock since.
@@ -226,7 +226,7 @@ impl LockWaiter {
 
     async fn acquire(&self) -> Result<LockAnswer, Error> {
         let call = self.call("acquire").arg(micros(self.locks.lease));
-        let call = call.arg(micros(self.locks.patience()));
+        let call = call.arg(micros(self.locks.waiter_timeout()));
         let answer: Vec<Bytes> = self.run(call).await?;
         match &answer[..] {
             [what, fence] if what == "granted" => Ok(LockAnswer::Granted {

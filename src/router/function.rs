@@ -160,12 +160,12 @@ pub(super) fn reply<O>(output: O) -> HandlerResult
 where
     O: HandlerOutput<Error: Into<BoxError>>,
 {
-    written(output.into_result().map_err(Into::into)?)
+    encode_reply(output.into_result().map_err(Into::into)?)
 }
 
 /// The reply that a route responds with. One that can't be written now can't be written at the next attempt.
 #[inline]
-pub(super) fn written(reply: impl IntoReply) -> Result<Reply, BoxError> {
+pub(super) fn encode_reply(reply: impl IntoReply) -> Result<Reply, BoxError> {
     let reply = reply.into_reply();
     reply.map_err(|error| Failure::permanent(error).into())
 }

@@ -6,7 +6,7 @@ use crate::types::UpdateType;
 
 /// How long Telegram tries to deliver an update of a type (telegram-bot-api `Client.cpp`). Those of
 /// messages count from the message's date, the rest from when they came up.
-pub(crate) fn life(update_type: UpdateType) -> Duration {
+pub(crate) fn time_to_live(update_type: UpdateType) -> Duration {
     Duration::from_secs(match update_type {
         UpdateType::InlineQuery => 30,
         UpdateType::CallbackQuery | UpdateType::ShippingQuery | UpdateType::PreCheckoutQuery => 150,
@@ -19,7 +19,7 @@ pub(crate) fn life(update_type: UpdateType) -> Duration {
 /// the update's life, because Telegram drops an update that would be too old by then.
 pub(crate) fn redelivery_pause(update_type: UpdateType, failed: u32) -> Duration {
     let doubled = Duration::from_secs(1 << failed.saturating_sub(1).min(6));
-    let longest = (life(update_type) / 10).min(Duration::from_secs(60));
+    let longest = (time_to_live(update_type) / 10).min(Duration::from_secs(60));
     doubled.clamp(Duration::from_secs(1), longest)
 }
 
@@ -51,7 +51,11 @@ mod tests {
             (T::Message, 86_400),
             (T::Unknown, 86_400),
         ] {
-            assert_eq!(life(update_type).as_secs(), seconds, "{update_type}");
+            assert_eq!(
+                time_to_live(update_type).as_secs(),
+                seconds,
+                "{update_type}"
+            );
         }
     }
 

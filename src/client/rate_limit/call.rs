@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::policy::{CallPool, CallScope, ChatScope, MAX_MESSAGES, counts};
+use super::policy::{CallPool, CallScope, ChatScope, MAX_MESSAGES, is_limited_method};
 use crate::{
     client::{ApiRequest, several::list_of_messages},
     json::{Reader, Result as Read},
@@ -22,7 +22,7 @@ pub(super) struct CountedCall {
 impl CountedCall {
     /// `None` for a call that doesn't count.
     pub(super) fn of(call: &ApiRequest) -> Option<Self> {
-        counts(call.method()).then(|| Self {
+        is_limited_method(call.method()).then(|| Self {
             chat: ChatScope::of(call),
             pool: if is_true(call.parameter("allow_paid_broadcast")) {
                 CallPool::Paid

@@ -108,7 +108,7 @@ impl From<&ChatId> for ChatScope {
 /// Whether a method sends or changes messages, which Telegram limits.
 ///
 /// Recognised by the beginning of the name, so that new methods are too. Telegram ignores the case.
-pub(super) fn counts(method: &str) -> bool {
+pub(super) fn is_limited_method(method: &str) -> bool {
     // These send no messages. Drafts follow each other quickly on purpose, and one that waited would be outdated.
     const EXEMPT: [&str; 4] = [
         "sendChatAction",
@@ -160,7 +160,7 @@ mod tests {
             "stopMessageLiveLocation",
             "setGameScore",
         ] {
-            assert!(counts(method), "{method}");
+            assert!(is_limited_method(method), "{method}");
         }
         for method in [
             "getMe",
@@ -188,7 +188,7 @@ mod tests {
             "",
             "seéd",
         ] {
-            assert!(!counts(method), "{method}");
+            assert!(!is_limited_method(method), "{method}");
         }
     }
 

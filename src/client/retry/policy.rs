@@ -49,13 +49,13 @@ pub struct RetryPolicy {
     failed: u32,
     /// When the first attempt began.
     began: Option<Instant>,
-    waits: Option<Waits>,
+    backoff: Option<BackoffState>,
 }
 
 /// The back-off of one call. Tower clones a policy with its random numbers, so that calls that share them would wait
 /// equally long. So each call makes its own when it first fails.
 #[derive(Clone)]
-struct Waits {
+struct BackoffState {
     backoff: ExponentialBackoff,
     random: HasherRng,
 }
@@ -75,7 +75,7 @@ impl RetryPolicy {
             budget: Some(Arc::new(TpsBudget::new(BUDGET_SPAN, 10, 0.2))),
             failed: 0,
             began: None,
-            waits: None,
+            backoff: None,
         }
     }
 
@@ -166,10 +166,12 @@ impl RetryPolicy {
 
     fn next_wait(&mut self, retry_after: Option<Duration>) -> Sleep {
         let (min, max) = (self.min_backoff, self.max_backoff);
-        let waits = self.waits.get_or_insert_with(|| Waits::new(min, max));
+        let state = self
+            .backoff
+            .get_or_insert_with(|| BackoffState::new(min, max));
         match retry_after {
-            Some(retry_after) if !retry_after.is_zero() => sleep(waits.spread(retry_after)),
-            _ => waits.backoff.next_backoff(),
+            Some(retry_after) if !retry_after.is_zero() => sleep(state.spread(retry_after)),
+            _ => state.backoff.next_backoff(),
         }
     }
 }
@@ -182,7 +184,7 @@ fn may_repeat(call: &ApiRequest, error: &Error) -> bool {
     call.is_replayable() && error.is_retryable() && once && !too_late
 }
 
-impl Waits {
+impl BackoffState {
     fn new(min: Duration, max: Duration) -> Self {
         let random = HasherRng::new();
         // Tower takes neither a zero maximum nor one below the minimum, and adds to either.

@@ -64,7 +64,7 @@ end
 
 local function hold(partition, fence, ends, worker)
   redis.call(
-    'HSET', partitions, 'fence:' .. partition, fence, 'ends:' .. partition, digits(ends),
+    'HSET', partitions, 'fence:' .. partition, fence, 'ends:' .. partition, format_int(ends),
     'worker:' .. partition, worker
   )
 end
@@ -259,15 +259,15 @@ function operations.tick(worker, lease, stays, ...)
   end
   local workers, time, held = KEYS[2], now(), { ... }
   local ends = time + lease
-  redis.call('ZREMRANGEBYSCORE', workers, '-inf', digits(time))
+  redis.call('ZREMRANGEBYSCORE', workers, '-inf', format_int(time))
   if stays == '1' then
-    redis.call('ZADD', workers, digits(ends), worker)
+    redis.call('ZADD', workers, format_int(ends), worker)
   else
     redis.call('ZREM', workers, worker)
   end
   local number = tonumber(ARGV[2])
   local share = math.ceil(number / math.max(redis.call('ZCARD', workers), 1))
-  local answer, count, known = { 'held', digits(share) }, 0, {}
+  local answer, count, known = { 'held', format_int(share) }, 0, {}
   local function holds(partition, fence)
     hold(partition, fence, ends, worker)
     known[partition] = true
@@ -290,10 +290,10 @@ function operations.tick(worker, lease, stays, ...)
     local record = redis.call('HMGET', partitions, 'fence:' .. n, 'ends:' .. n, 'worker:' .. n)
     local is_free = (tonumber(record[2]) or 0) <= time
     -- Its own, if an answer got lost.
-    if not known[digits(n)] and (is_free or record[3] == worker) then
+    if not known[format_int(n)] and (is_free or record[3] == worker) then
       -- The time, so that no number is used twice if Redis has lost its memory; one more, if its clock
       -- was set back.
-      holds(digits(n), digits(math.max((tonumber(record[1]) or 0) + 1, time)))
+      holds(format_int(n), format_int(math.max((tonumber(record[1]) or 0) + 1, time)))
     end
   end
   return answer
@@ -442,7 +442,7 @@ end
 -- An entry with its number of attempts, after `what`.
 local function entry_as(what, attempt, values)
   return {
-    what, digits(attempt), values.bot or '', values.chat_key or '', values.json or '', values.traceparent or '',
+    what, format_int(attempt), values.bot or '', values.chat_key or '', values.json or '', values.traceparent or '',
   }
 end
 
@@ -466,7 +466,7 @@ function records.begin(counts, stream, id, field, name)
   attempt = tonumber(attempt) or 0
   if by ~= name then
     attempt = attempt + 1
-    set_count(counts, field, digits(attempt) .. ' ' .. name)
+    set_count(counts, field, format_int(attempt) .. ' ' .. name)
   end
   return entry_as('begun', attempt, values)
 end
@@ -553,13 +553,13 @@ end
 
 -- KEYS: workers, dead, streams
 function operations.status()
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', digits(now()))
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', format_int(now()))
   local waiting = 0
   for n = 4, #KEYS do
     waiting = waiting + redis.call('XLEN', KEYS[n])
   end
   local dead, workers = redis.call('XLEN', KEYS[3]), redis.call('ZCARD', KEYS[2])
-  return { digits(waiting), digits(dead), digits(workers) }
+  return { format_int(waiting), format_int(dead), format_int(workers) }
 end
 
 -- For each stream how many entries it has, and for how many milliseconds the oldest has been there. Both are 0 for
@@ -574,8 +574,8 @@ function operations.depth()
       length = redis.call('XLEN', KEYS[n])
     end
     local since = oldest and tonumber(oldest[1]:match('^%d+')) or time
-    answer[#answer + 1] = digits(length)
-    answer[#answer + 1] = digits(math.max(time - since, 0))
+    answer[#answer + 1] = format_int(length)
+    answer[#answer + 1] = format_int(math.max(time - since, 0))
   end
   return answer
 end

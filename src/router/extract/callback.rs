@@ -9,7 +9,7 @@ use std::{
 use tower::BoxError;
 
 use super::super::{
-    function::written,
+    function::encode_reply,
     parts::{ExtractorRejection, FromUpdateParts, UpdateParts},
 };
 use crate::{
@@ -138,6 +138,6 @@ impl ExtractorRejection for InvalidCallback {
         let Some(query_id) = self.query_id else {
             return Ok(Reply::default());
         };
-        written(AnswerCallbackQuery::new(query_id))
+        encode_reply(AnswerCallbackQuery::new(query_id))
     }
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     IntoReply, Reply, ReplyError,
     client::ErrorChain,
-    router::function::written,
+    router::function::encode_reply,
     types::Update,
     webhook::{Failure, ReplyBody, outcome::unsent},
 };
@@ -223,7 +223,9 @@ where
         let key = self.layer.settings.key.of(bot, request.body());
         let Some(key) = key else {
             let handling = self.inner.call(request);
-            return SessionFuture::new(async move { written(handling.await.map_err(Into::into)?) });
+            return SessionFuture::new(
+                async move { encode_reply(handling.await.map_err(Into::into)?) },
+            );
         };
         let stored = StoredAt {
             layer: self.layer.clone(),
@@ -239,7 +241,7 @@ where
         request.extensions_mut().insert(slot.clone());
         let handling = self.inner.call(request);
         SessionFuture::new(async move {
-            let reply = written(handling.await.map_err(Into::into)?)?;
+            let reply = encode_reply(handling.await.map_err(Into::into)?)?;
             match slot.change() {
                 Ok(Some((change, basis))) => {
                     // After a reply that can't be sent, the handler runs again.

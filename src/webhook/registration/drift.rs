@@ -67,7 +67,7 @@ pub fn drift(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Drift> {
 /// The differences that remain after `wanted` was set. Settings that this server can't apply aren't among them, so
 /// they don't cause another attempt.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-pub(super) fn drift_once_set(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Drift> {
+pub(super) fn remaining_drift(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Drift> {
     let mut drift = drift(wanted, info);
     drift.retain(|drift| match drift {
         Drift::IpAddress => address(info).is_some(),
@@ -227,15 +227,15 @@ mod tests {
         let all = wanted().allowed_updates(AllowedUpdates::ALL);
         let older = info(r#","allowed_updates":["message","poll"]"#);
         assert_eq!(drift(&all, &older), [Drift::AllowedUpdates]);
-        assert_eq!(drift_once_set(&all, &older), []);
+        assert_eq!(remaining_drift(&all, &older), []);
         let message = wanted().allowed_updates([UpdateType::Message]);
-        assert_eq!(drift_once_set(&message, &older), [Drift::AllowedUpdates]);
+        assert_eq!(remaining_drift(&message, &older), [Drift::AllowedUpdates]);
 
         let fixed = wanted().ip_address("8.8.4.4");
-        assert_eq!(drift_once_set(&fixed, &info("")), [Drift::IpAddress]);
+        assert_eq!(remaining_drift(&fixed, &info("")), [Drift::IpAddress]);
         let mut unknown = info("");
         unknown.ip_address = Some("<unknown>".into());
         assert_eq!(drift(&fixed, &unknown), [Drift::IpAddress]);
-        assert_eq!(drift_once_set(&fixed, &unknown), []);
+        assert_eq!(remaining_drift(&fixed, &unknown), []);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::drift::{Drift, drift, drift_once_set};
+use super::drift::{Drift, drift, remaining_drift};
 use crate::{
     Client,
     client::{ApiRequest, Error, ErrorChain, ErrorKind},
@@ -268,7 +268,7 @@ impl EnsureWebhook {
         set?;
         progress.must_set = false;
         let info = self.client.send(GetWebhookInfo::new()).await?;
-        let drift = drift_once_set(wanted, &info);
+        let drift = remaining_drift(wanted, &info);
         Ok((info, drift))
     }
 

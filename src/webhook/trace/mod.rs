@@ -146,7 +146,7 @@ impl TraceUpdatesLayer {
     ///
     /// It is called before the span is entered, with a `traceparent` as in W3C's
     /// [Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header), as
-    /// `RedisQueue::trace_context` gave it. With the crate `tracing-opentelemetry` the function calls
+    /// `trace_context` of the queue gave it. With the crate `tracing-opentelemetry` the function calls
     /// `OpenTelemetrySpanExt::add_link`, as `src/queue.rs` of the example `observability` does.
     pub fn link_with(self, link: impl Fn(&str, &Span) + Send + Sync + 'static) -> Self {
         self.hook(|hooks| hooks.link = Some(Arc::new(link)))

@@ -67,7 +67,7 @@ where
                 self.attempts.claims.renewed(beat.called);
                 self.hold(&held.claims);
                 if self.stays {
-                    self.keep_to(held.share);
+                    self.shed_excess_partitions(held.share);
                 }
                 self.start_measuring();
             }
@@ -95,7 +95,7 @@ where
     }
 
     /// Leaves the partitions beyond its share that have the fewest updates.
-    fn keep_to(&mut self, share: usize) {
+    fn shed_excess_partitions(&mut self, share: usize) {
         let staying = self.partitions.values_mut().filter(|p| !p.leaving);
         let mut staying: Vec<_> = staying.collect();
         let excess = staying.len().saturating_sub(share);
