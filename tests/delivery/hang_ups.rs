@@ -267,9 +267,9 @@ impl Drop for PanicsInDrop {
 #[tokio::test]
 async fn d18_a_claim_ends_with_a_future_that_panics_in_drop() {
     let (calls, letters) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-    let (called, buried) = (Arc::clone(&calls), Arc::clone(&letters));
+    let (called, taken) = (Arc::clone(&calls), Arc::clone(&letters));
     let layer = DeliveryLayer::new().max_attempts(3).dead_letter(move |_| {
-        buried.fetch_add(1, Ordering::Relaxed);
+        taken.fetch_add(1, Ordering::Relaxed);
         std::future::ready(())
     });
     let service = tower::service_fn(move |_: Request<RawUpdate>| {
@@ -293,15 +293,15 @@ async fn d18_a_claim_ends_with_a_future_that_panics_in_drop() {
 #[tokio::test]
 async fn d18_a_claim_ends_with_a_dead_letter_hook_that_panics() {
     let letters = Arc::new(Mutex::new(Vec::new()));
-    let buried = Arc::clone(&letters);
+    let taken = Arc::clone(&letters);
     let layer = DeliveryLayer::new()
         .max_attempts(2)
         .dead_letter(move |letter| {
-            let mut buried = buried.lock().expect("not poisoned");
-            let before = buried.len();
+            let mut taken = taken.lock().expect("not poisoned");
+            let before = taken.len();
             let failure = letter.failure.as_error().map(ToString::to_string);
-            buried.push((letter.attempts, failure));
-            drop(buried);
+            taken.push((letter.attempts, failure));
+            drop(taken);
             if before == 0 {
                 std::panic::resume_unwind(Box::new("before there is a future"));
             }

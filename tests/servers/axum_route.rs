@@ -232,9 +232,9 @@ where
         Arc::new(AtomicU32::new(0)),
         Arc::new(Mutex::new(Vec::new())),
     );
-    let (count, buried) = (Arc::clone(&calls), Arc::clone(&letters));
+    let (count, taken) = (Arc::clone(&calls), Arc::clone(&letters));
     let delivery = DeliveryLayer::new().dead_letter(move |letter| {
-        buried.lock().expect("no panic").push(letter.failure);
+        taken.lock().expect("no panic").push(letter.failure);
         std::future::ready(())
     });
     let handler = async move |_: RawUpdate| {
