@@ -270,19 +270,18 @@ impl Reader<'_> {
     fn skip_test_module(&mut self, item: &syn::ItemMod, folder: &str) {
         let folder = format!("{folder}/{}", plain(&item.ident));
         let parsed;
-        let items = match &item.content {
-            Some((_, items)) => items,
-            None => {
-                let Some(file) = self.module_file(&folder) else {
-                    return;
-                };
-                let Ok(found) = syn::parse_file(&self.files[&file]) else {
-                    return;
-                };
-                self.source.test_files.insert(file);
-                parsed = found.items;
-                &parsed
-            }
+        let items = if let Some((_, items)) = &item.content {
+            items
+        } else {
+            let Some(file) = self.module_file(&folder) else {
+                return;
+            };
+            let Ok(found) = syn::parse_file(&self.files[&file]) else {
+                return;
+            };
+            self.source.test_files.insert(file);
+            parsed = found.items;
+            &parsed
         };
         for item in items {
             if let Item::Mod(item) = item {

@@ -19,8 +19,8 @@ pub(super) fn files_by_name(files: &[TextFile]) -> Result<Files, String> {
         .filter_map(|f| f.path.strip_suffix("Cargo.toml"));
     let packages: Vec<_> = manifests.collect();
     let mut found = Files::new();
-    for TextFile { path, text } in files {
-        if !path.ends_with(".rs") || is_source(path) {
+    for file @ TextFile { path, text } in files {
+        if file.extension() != "rs" || is_source(path) {
             continue;
         }
         let of_file = packages.iter().filter(|folder| path.starts_with(**folder));
