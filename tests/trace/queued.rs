@@ -172,7 +172,7 @@ async fn l5_a_queued_updates_handler_has_its_own_time_too() {
     };
     let measured = Measured::default();
     let _guard = metrics::set_default_local_recorder(&measured);
-    let queue = UpdateQueue::new(server.connection(), "bot").lease(SECOND);
+    let queue = RedisQueue::new(server.connection(), "bot").lease(SECOND);
     for (update_id, chat) in [(1, 7), (2, 8)] {
         let update = message(update_id, chat);
         queue.enqueue(None, update.body()).await.unwrap();

@@ -26,7 +26,7 @@ use tower_telegram::{
     Client,
     client::{RetryLayer, TraceCallsLayer},
     methods::SendMessage,
-    redis::{UpdateQueue, WakeUps},
+    redis::{RedisQueue, WakeUps},
     server::Server,
     shutdown_signal,
     trace::TraceUpdatesLayer,
@@ -71,7 +71,7 @@ async fn run() -> Result<(), AnyError> {
 
     // Queue: an update takes the context of its span with it.
     let connection = ConnectionManager::new(redis.clone()).await?;
-    let queue = UpdateQueue::new(connection, "my_bot")
+    let queue = RedisQueue::new(connection, "my_bot")
         .wake_ups(&WakeUps::new(redis))
         .trace_context(current_context);
 
