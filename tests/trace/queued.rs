@@ -167,7 +167,7 @@ async fn l5_a_queued_updates_handler_has_its_own_time_too() {
 
     const TIME: Duration = Duration::from_millis(300);
 
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let measured = Measured::default();

@@ -9,12 +9,12 @@ use tower_telegram::{
 };
 
 use super::support::message;
-use crate::{replicas::server::Server, support::recorder::Recorder};
+use crate::{replicas::server::RedisServer, support::recorder::Recorder};
 
 /// Each replica has a store of its own over the same Redis.
 #[tokio::test]
 async fn l4_attempts_on_several_replicas_are_numbered_one_after_the_other() {
-    let Some(server) = Server::start().await else {
+    let Some(server) = RedisServer::start().await else {
         return;
     };
     let (recorder, _guard) = Recorder::start();
