@@ -1,23 +1,27 @@
 #!/usr/bin/env python3
 """Measures this crate beside others, and writes tables and plots of it into `benches/compare/results/`.
 
-    python3 benches/compare/run.py                       everything; needs valgrind and wrk, and a quiet machine for `peers`
+    python3 benches/compare/run.py                       everything; needs a quiet machine for `peers`, `shares`, `queue` and `weight`
     python3 benches/compare/run.py --only micro          parsing: instructions and allocations
     python3 benches/compare/run.py --only server         a webhook request: instructions
     python3 benches/compare/run.py --only client         a call: instructions
+    python3 benches/compare/run.py --only tls            a call over TLS, HTTP/1.1 and HTTP/2: instructions
     python3 benches/compare/run.py --only peers          a loaded webhook: requests per second and latency
     python3 benches/compare/run.py --only shares         what a request's time is made of
+    python3 benches/compare/run.py --only scale          one more while a thousand and up to a million are held: instructions
+    python3 benches/compare/run.py --only queue          the queue, locks and stores over Redis and NATS: times
     python3 benches/compare/run.py --only memory         idle connections, remembered updates
-    python3 benches/compare/run.py --only weight         cold builds
+    python3 benches/compare/run.py --only weight         cold builds; with `--builds ours-bot,teloxide-bot` these alone
     python3 benches/compare/run.py --quick               fewer bodies and shorter runs, printed and not kept
 
-Parts that aren't run keep the figures that they had. Everything is a ratio of two figures of the same
-run, or a count: neither drifts with the machine.
+Parts that aren't run keep the figures that they had. Nearly everything is a ratio of two figures of the same run, or a
+count: neither drifts with the machine. The figures of `queue` are times, so compare those of one run with each other.
 """
 
 import argparse
 import concurrent.futures
 import datetime
+import functools
 import hashlib
 import json
 import math
@@ -38,7 +42,7 @@ ROOT = HERE.parent.parent
 RESULTS = HERE / "results"
 CORPUS = HERE.parent / "corpus"
 LANGUAGES = HERE / "languages"
-PARTS = ("micro", "server", "client", "peers", "shares", "memory", "weight")
+PARTS = ("micro", "server", "client", "tls", "peers", "shares", "scale", "queue", "memory", "weight")
 
 TOKEN = "123456789:AAF-bench_Secret"
 SECRET = "the-Secret_of-the-benches"
@@ -49,7 +53,7 @@ OURS = "tower-telegram"
 # Counted to be subtracted from each other; no parsers.
 HEADS = ("body alone", "head scan")
 
-# The label of each server of `peers serve`.
+# The label of each server of `compare serve`.
 SERVERS = {
     "hyper-unread": "bare hyper, body not read",
     "hyper": "bare hyper, body read",
@@ -166,15 +170,29 @@ class Server:
 
 
 class Programs:
-    def __init__(self):
-        run = ["cargo", "build", "--quiet", "--release", "--manifest-path", str(HERE / "Cargo.toml"), "--message-format", "json"]
-        built = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = {}
-        for line in built.splitlines():
-            message = json.loads(line)
-            if message.get("executable"):
-                found[message["target"]["name"]] = message["executable"]
-        self.peers, self.allocations = found["peers"], found["allocations"]
+    """The programs, each built when it is first needed."""
+
+    compare = functools.cached_property(lambda self: self.own["compare"])
+    allocations = functools.cached_property(lambda self: self.own["allocations"])
+    calls = functools.cached_property(lambda self: built_here("--package", "compare-calls", "--features", "http2")["compare-calls"])
+    jobs = functools.cached_property(lambda self: built_here("--package", "compare-jobs")["compare-jobs"])
+    stress = functools.cached_property(lambda self: built("--package", "stress")["stress"])
+
+    @functools.cached_property
+    def own(self):
+        return built_here("--package", "compare")
+
+
+def built_here(*options):
+    return built("--manifest-path", str(HERE / "Cargo.toml"), *options)
+
+
+def built(*options):
+    """The programs that cargo has built, by their names."""
+    run = ["cargo", "build", "--quiet", "--release", "--message-format", "json", *options]
+    lines = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    messages = map(json.loads, lines)
+    return {message["target"]["name"]: message["executable"] for message in messages if message.get("executable")}
 
 
 def parallel(work, items):
@@ -188,7 +206,7 @@ class Callgrind:
 
     def __init__(self, function, toggle):
         self.folder = tempfile.TemporaryDirectory()
-        name = f"peers::count::{function}"
+        name = f"compare_calls::count::{function}"
         self.command = [
             "valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={self.folder.name}/out",
             f"--dump-after={name}",
@@ -218,12 +236,12 @@ def count_once(command):
 
 
 def micro(programs, quick):
-    listed = subprocess.run([programs.peers, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    listed = subprocess.run([programs.compare, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
     parsers = re.search("parsers: (.*)", listed).group(1).split(", ")
     times = 4 if quick else 20
 
     def parse(name):
-        counts, lines = count_once([programs.peers, "parse", name, str(times)])
+        counts, lines = count_once([programs.compare, "parse", name, str(times)])
         bodies = [line.split() for line in lines]
         return {
             body: {"instructions": count / times, "fits": fits == "true", "length": int(length)}
@@ -264,7 +282,7 @@ def count_requests(programs, name, secret, bodies, times):
     """Instructions of a request, for each body: what the server does between two marks."""
     with Callgrind("mark", toggle=False) as grind:
         statuses = {}
-        with Server(grind.command + [programs.peers, "serve", name]) as peer:
+        with Server(grind.command + [programs.compare, "serve", name]) as peer:
             connection = Connection(peer.port)
             peer.mark()
             # The cost of a mark alone.
@@ -289,16 +307,50 @@ def count_requests(programs, name, secret, bodies, times):
 
 
 def client(programs, quick):
-    listed = subprocess.run([programs.peers, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    listed = subprocess.run([programs.compare, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
     clients = re.search("clients: (.*)", listed).group(1).split(", ")
     times = 50 if quick else 300
-    with Server([programs.peers, "serve", "api"]) as api:
+    with Server([programs.compare, "serve", "api"]) as api:
 
         def call(name):
-            counts, _ = count_once([programs.peers, "call", name, f"127.0.0.1:{api.port}", str(times)])
+            counts, _ = count_once([programs.compare, "call", name, f"http://127.0.0.1:{api.port}", str(times)])
             return counts[0] / times
 
         return parallel(call, clients)
+
+
+# tls
+
+
+def tls(programs, quick):
+    """The instructions of a call, by protocol and client. Both ends have the protocol that they choose by ALPN."""
+    listed = subprocess.run([programs.compare, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    clients = re.search("clients: (.*)", listed).group(1).split(", ")
+    times = str(50 if quick else 300)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def counts(protocols, names, command):
+            file = f"{folder}/{protocols[0].replace('/', '-')}.pem"
+            with Server([programs.calls, "serve", file, *protocols]) as api:
+                url = f"https://localhost:{api.port}"
+                return parallel(lambda name: count_once(command(name, url, file))[0][0] / int(times), names)
+
+        def everyone(name, url, file):
+            return [programs.compare, "call", name, url, times, file]
+
+        def with_http2(name, url, file):
+            return [programs.calls, "call", name, url, file, times]
+
+        both = ("hyper-util", OURS)
+        return {
+            "HTTP/1.1": counts(["http/1.1"], clients, everyone),
+            HTTP1_OF_HTTP2: counts(["http/1.1"], both, with_http2),
+            "HTTP/2": counts(["h2", "http/1.1"], both, with_http2),
+        }
+
+
+# What both clients cost that could speak HTTP/2 to a server that can't.
+HTTP1_OF_HTTP2 = "HTTP/1.1, built with HTTP/2"
 
 
 # peers
@@ -326,7 +378,7 @@ def quoted(text):
 
 def peers(programs, quick):
     rounds, seconds = (2, 1) if quick else (7, 4)
-    commands = {name: ([programs.peers, "serve", name], {}) for name in SERVERS}
+    commands = {name: ([programs.compare, "serve", name], {}) for name in SERVERS}
     commands.update(language_bots())
     running = {}
     try:
@@ -431,7 +483,7 @@ WHOSE = (
     ("allocation", r"/malloc/|sys/alloc|__rustc::"),
     ("copying, comparing", r"/string/|multiarch"),
     ("parse: JSON and types", r"^src/(json|types|text|model)|tower_telegram::(json|types|text|model)"),
-    ("layers, reply, handler", r"^src/|tower|peers|subtle-|core::hash::sip"),
+    ("layers, reply, handler", r"^(calls/)?src/|tower|\bcompare(_calls)?::|subtle-|core::hash::sip"),
     ("hyper, httparse", r"hyper|httparse|httpdate"),
     ("http, bytes", r"http-|http::|http_body|bytes"),
     ("serde_json", r"serde|itoa|ryu|zmij"),
@@ -450,7 +502,7 @@ def shares(programs, quick):
 
 def kernel_share(programs, name, seconds):
     """Of the server's CPU under load, what the kernel spends for it."""
-    with Server(["taskset", "-c", "0", programs.peers, "serve", name]) as peer:
+    with Server(["taskset", "-c", "0", programs.compare, "serve", name]) as peer:
         load(peer.port, 1)
         before = cpu_ticks(peer.process.pid)
         load(peer.port, seconds)
@@ -465,7 +517,7 @@ def cpu_ticks(pid):
 
 def instructions_by_owner(programs, name, times):
     with Callgrind("mark", toggle=False) as grind:
-        with Server(grind.command + [programs.peers, "serve", name]) as peer:
+        with Server(grind.command + [programs.compare, "serve", name]) as peer:
             connection, requests = Connection(peer.port), Requests(PLAIN)
             for _ in range(100):
                 connection.ask(requests.next())
@@ -494,14 +546,122 @@ def owner_of(place):
     return next((owner for owner, names in WHOSE if re.search(names, key)), REST)
 
 
+# scale
+
+
+def scale(programs, quick):
+    found = {"held": counts_while_held()}
+    allow_connections(CONNECTIONS[-1])
+    held = CONNECTIONS[:1] if quick else CONNECTIONS
+    instructions = parallel(lambda count: among_connections(programs, count, 20 if quick else 200), held)
+    found["connections"] = {count: {"instructions": instructions[count], "bytes": idle(programs, "ours-hyper-default", count)} for count in held}
+    return found
+
+
+# As many as a process on one machine can open to one address.
+CONNECTIONS = (1000, 10_000)
+
+
+def counts_while_held():
+    """The rows of the committed bench, which fails if one more costs more among many."""
+    command = ["cargo", "bench", "--quiet", "--package", "tower-telegram-benches", "--bench", "cost", "--", "scale"]
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    rows = [cells(line) for line in run.stdout.splitlines() if line.startswith("| ")][1:]
+    if not rows:
+        raise RuntimeError("the bench printed no counts")
+    if run.returncode:
+        say("scale: one more costs more while more is held")
+    keys = ("held", "instructions", "allocations")
+    return {
+        row[0]: [dict(zip(keys, map(float, row[at:at + 3]))) for at in (1, 4)]
+        for row in rows
+    }
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
+
+
+def among_connections(programs, others, times):
+    """Instructions of a request with a plain text while so many other connections are idle after theirs."""
+    requests = Requests(PLAIN)
+    with Callgrind("mark", toggle=False) as grind:
+        with Server(grind.command + [programs.compare, "serve", "ours-hyper-default"]) as peer:
+            kept = [Connection(peer.port) for _ in range(others)]
+            for connection in kept:
+                connection.ask(requests.next())
+            peer.mark()
+            # The cost of a mark alone.
+            peer.mark()
+            for _ in range(times):
+                kept[others // 2].ask(requests.next())
+            peer.mark()
+        counts = grind.counts()
+        return (counts[2] - counts[1]) / times
+
+
+def allow_connections(connections):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(connections + 200, most), most))
+
+
+# queue
+
+
+def queue(programs, quick):
+    """By measure and by what it was measured over: the median of the rounds, the lowest and highest figure, and the unit."""
+    rounds = 1 if quick else 3
+    found = {}
+    for number in range(rounds):
+        rows = figures([programs.stress, "queue"])
+        with RedisServer() as redis:
+            rows += figures([programs.jobs, redis.url])
+        for measure, over, figure, unit in rows:
+            found.setdefault(measure, {}).setdefault(over, {"unit": unit, "figures": []})["figures"].append(float(figure))
+        say(f"queue: round {number + 1} of {rounds}")
+    return {
+        measure: {over: {**one, "figure": statistics.median(one["figures"])} for over, one in overs.items()}
+        for measure, overs in found.items()
+    }
+
+
+def figures(command):
+    """The rows of a table behind its head."""
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    rows = [cells(line) for line in run.stdout.splitlines() if line.startswith("|")]
+    if problems := [line for line in run.stdout.splitlines() if not line.startswith("|")]:
+        raise RuntimeError("; ".join(problems))
+    return rows[2:]
+
+
+class RedisServer:
+    """A server that keeps nothing on a disk."""
+
+    def __enter__(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{port}"
+        command = ["redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--port", str(port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return self
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+        raise RuntimeError("redis-server ended")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
 # memory
 
 
 def memory(programs, quick):
     connections = 1000 if quick else 10_000
-    files = connections + 200
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, most), most))
+    allow_connections(connections)
     names = ("hyper", "ours-hyper", "ours-hyper-default", "axum-bytes", "ours-axum-default")
     found = allocations(programs)
     return {
@@ -514,7 +674,7 @@ def memory(programs, quick):
 def idle(programs, name, connections):
     """Bytes that a connection keeps after it has brought one update."""
     requests = Requests(PLAIN)
-    with Server([programs.peers, "serve", name]) as peer:
+    with Server([programs.compare, "serve", name]) as peer:
         Connection(peer.port).ask(requests.next())
         before = resident(peer.process.pid)
         kept = []
@@ -533,9 +693,10 @@ def resident(pid):
 # weight
 
 
-def weight(_programs, _quick):
-    run = subprocess.run(["bash", HERE / "weight.sh"], check=True, stdout=subprocess.PIPE, text=True)
-    rows = [[cell.strip() for cell in line.strip("| \n").split("|")] for line in run.stdout.splitlines()]
+def weight(_programs, quick, builds=None):
+    wanted = builds or (["ours-bot", "teloxide-bot"] if quick else [])
+    run = subprocess.run(["bash", HERE / "weight.sh", *wanted], check=True, stdout=subprocess.PIPE, text=True)
+    rows = [cells(line) for line in run.stdout.splitlines()]
     return {"columns": rows[0], "rows": rows[2:]}
 
 
@@ -583,11 +744,11 @@ def targets(data):
 
     if "micro" in data:
         allocated = data["micro"]["allocations"]
-        at_most("full typed parse, against `IgnoredAny`", parse_ratio(data, OURS), 1.8, unit=" ×", stretch=1.5)
+        at_most("full typed parse, against `IgnoredAny`", parse_ratio(data, OURS), 1.45, unit=" ×")
         at_least("full typed parse, fewer instructions than teloxide-core", 1 / parse_ratio(data, OURS, "teloxide-core"), 3)
         at_least("full typed parse, fewer instructions than frankenstein", 1 / parse_ratio(data, OURS, "frankenstein"), 1.9)
-        at_most("allocations, plain text message", allocated[OURS][PLAIN], 6, "{}")
-        at_most("allocations, 30 KB keyboard message", allocated[OURS][LONG], 300, "{}")
+        at_most("allocations, plain text message", allocated[OURS][PLAIN], 4, "{}")
+        at_most("allocations, 30 KB keyboard message", allocated[OURS][LONG], 310, "{}")
         counts = data["micro"]["instructions"]
         scan = max(
             one["instructions"] - counts["body alone"][body]["instructions"]
@@ -617,6 +778,18 @@ def targets(data):
     if "client" in data:
         calls = data["client"]
         at_most("`client.send`, against raw hyper-util", calls[OURS] / calls["hyper-util"], 1.4, unit=" ×", stretch=1.25)
+    if "tls" in data:
+        for protocol in ("HTTP/1.1", "HTTP/2"):
+            calls = data["tls"][protocol]
+            figure = calls[OURS] / calls["hyper-util"]
+            at_most(f"`client.send` over TLS and {protocol}, against hyper-util with the same", figure, 1.2, unit=" ×")
+    if "scale" in data:
+        for what, (few, many) in data["scale"]["held"].items():
+            # As the committed bench checks it.
+            figure = many["instructions"] / few["instructions"]
+            at_most(f"one more among {many['held']:,.0f} and among {few['held']:,.0f}: {what}", figure, 1.04, unit=" ×")
+    if "queue" in data:
+        rows += queue_targets(data["queue"])
     if "memory" in data:
         idle = data["memory"]["idle"]
         at_most("an idle connection, against bare hyper", idle["ours-hyper-default"] / idle["hyper"], 1.15, unit=" ×")
@@ -627,14 +800,42 @@ def targets(data):
     return rows
 
 
+def queue_targets(data):
+    """Times of one machine, unlike the other targets."""
+    rows = []
+
+    def row(what, figure, limit, unit, most=True):
+        met = figure <= limit if most else figure >= limit
+        rows.append((what, f"{amount(figure)} {unit}", f"{'≤' if most else '≥'} {amount(limit)} {unit}", met))
+
+    def figure(measure, over="Redis"):
+        return data[measure][over]["figure"]
+
+    for percent, limit in ((50, 1.5), (99, 5)):
+        row(f"queue over Redis: enqueue to handler at low load, p{percent}", figure(f"enqueue to handler, p{percent}"), limit, "ms")
+    for what, limit in (("16 partitions", 30_000), ("one partition", 10_000), ("one chat", 10_000)):
+        row(f"queue over Redis: handled, {what}", figure(f"handled, {what}"), limit, "a second", most=False)
+    # Half of what both took before: 9 + 20 and 22 + 53.
+    for way, limit in (("in", 14.5), ("out", 37.5)):
+        both = sum(figure(f"CPU of an update {way}, 16 partitions, {whose}") for whose in ("the process", "its server"))
+        row(f"queue over Redis: CPU of an update {way}, the process and its server", both, limit, "µs")
+    row("`RedisLocks`: one key, four waiters", figure("hand-overs of a lock, four waiters", "RedisLocks"), 2000, "a second", most=False)
+    row("`RedisStore`: claim and finish", figure("claim and finish", "RedisStore"), 40_000, "a second", most=False)
+    for ids in (1_000_000, 10_000_000):
+        longest = figure(f"longest step at {ids} scattered ids", "MemoryStore")
+        row(f"`MemoryStore`: longest step at {ids:,} scattered ids", longest, 5, "ms")
+    return rows
+
+
 def weight_targets(table):
-    cells = {row[0]: dict(zip(table["columns"], row)) for row in table["rows"]}
-    if "teloxide-bot" not in cells:
-        return []
-    theirs, rows = cells["teloxide-bot"], []
+    builds = {row[0]: dict(zip(table["columns"], row)) for row in table["rows"]}
+    rows = []
     for column, limit, what in (("user CPU, s", 0.5, "cold release build, user CPU"), ("stripped, KiB", 0.7, "stripped size")):
-        figure = float(cells["ours-bot"][column]) / float(theirs[column])
-        rows.append((f"{what}, against teloxide", f"{figure:.2f} ×", f"≤ {limit:.2f} ×", figure <= limit))
+        for profile, kind in (("", ""), ("-small", ", smallest profile")):
+            ours, theirs = builds.get(f"ours-bot{profile}"), builds.get(f"teloxide-bot{profile}")
+            if ours and theirs:
+                figure = float(ours[column]) / float(theirs[column])
+                rows.append((f"{what}, against teloxide{kind}", f"{figure:.2f} ×", f"≤ {limit:.2f} ×", figure <= limit))
     return rows
 
 
@@ -645,6 +846,13 @@ def table(head, rows):
 
 def number(count):
     return f"{count:,.0f}"
+
+
+def amount(figure):
+    """With two digits at least."""
+    digits = 0 if figure >= 100 else 1 if figure >= 10 else 2
+    shown = f"{figure:,.{digits}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
 def micro_report(data):
@@ -689,6 +897,16 @@ def client_report(data):
     return table(("client", "instructions", "against hyper-util"), rows), [(name, count / base) for name, count in calls.items()]
 
 
+def tls_report(data):
+    rows = []
+    first = data["tls"]["HTTP/1.1"]
+    for protocol, calls in data["tls"].items():
+        for name, count in calls.items():
+            rows.append((name, protocol, number(count), f"{count / calls['hyper-util']:.2f}", f"{count / first[name]:.2f}"))
+    head = ("client", "protocol", "instructions", "against hyper-util over the same", "against itself over HTTP/1.1")
+    return table(head, rows), None
+
+
 def peers_report(data):
     rows, bars = [], []
     for name, one in data["peers"].items():
@@ -711,6 +929,47 @@ def shares_report(data):
     return table(("what", *(SERVERS[name] for name in names)), rows), None
 
 
+def scale_report(data):
+    rows = []
+    for what, (few, many) in data["scale"]["held"].items():
+        ratio = many["instructions"] / few["instructions"]
+        rows.append((what, *(number(one[key]) for one in (few, many) for key in ("held", "instructions")), f"{ratio:.3f}"))
+    text = table(("one more", "held", "instructions", "held", "instructions", "ratio"), rows)
+    rows = [(f"{int(held):,}", number(one["instructions"]), number(one["bytes"])) for held, one in data["scale"]["connections"].items()]
+    return f"{text}\n{table(('open connections', 'instructions of a request on one of them', 'bytes of each'), rows)}", None
+
+
+# The columns of the queue's table: this crate over each engine, beside others over the same.
+QUEUES = ("Redis", "plain Redis Streams", "apalis", "apalis, batches of 100", "NATS", "plain JetStream")
+
+
+def queue_report(data):
+    queues, others = [], []
+    for measure, overs in with_both_cpus(data["queue"]).items():
+        if set(overs) & set(QUEUES):
+            queues.append((measure, *(overs.get(over, "") for over in QUEUES)))
+        else:
+            others += [(measure, over, shown) for over, shown in overs.items()]
+    text = table(("queue", *QUEUES), queues)
+    return f"{text}\n{table(('locks and stores', 'over', 'figure'), others)}", None
+
+
+def with_both_cpus(measures):
+    """By measure and what it is over, as text. The processor time of a process and of its server is one measure."""
+    process, server = ", the process", ", its server"
+    shown = {}
+    for measure, overs in measures.items():
+        if measure.endswith(server) and measure.replace(server, process) in measures:
+            continue
+        name = measure.replace(process, ", the process + its server")
+        for over, one in overs.items():
+            text = amount(one["figure"])
+            if measure.endswith(process):
+                text += f" + {amount(measures[measure.replace(process, server)][over]['figure'])}"
+            shown.setdefault(name, {})[over] = f"{text} {one['unit']}".strip()
+    return shown
+
+
 def memory_report(data):
     idle = data["memory"]["idle"]
     rows = [(SERVERS[name], number(count), f"{count / idle['hyper']:.2f}") for name, count in idle.items()]
@@ -723,13 +982,16 @@ def weight_report(data):
 
 
 REPORTS = {
-    "micro": ("Parsing", "Instructions (callgrind) of reading a body as an update, the geometric mean over the bodies that can be read; blocks allocated.", micro_report),
+    "micro": ("Parsing", "Instructions (callgrind) of reading a body as an update, the geometric mean over the bodies that can be read; blocks allocated. What favours whom: `IgnoredAny` and the struct of one's own read what the bot needs and nothing else; `Value` has no types.", micro_report),
     "server": ("A webhook request", "Instructions (callgrind, user space) of a request on a kept connection, from the socket to the socket. The bot echoes a text in its response. What favours whom: teloxide's and tgbot's webhooks can't respond with a method and only read the update, which favours them; they and the bot on frankenstein run on axum, so compare them with ours on axum; bare hyper and bare axum check no secret and send an empty response, which favours them beside all others. 'As it comes' also handles each update once and has a deadline, which none of the others does.", server_report),
     "client": ("A call", "Instructions of `sendMessage` on a kept connection, with its result read, over plain HTTP. What favours whom: hyper-util sends a ready-made body and reads nothing of the response, has no time limit and no error type.", client_report),
+    "tls": ("A call over TLS", "The same call over TLS 1.3, to a server in another process, as calls to Telegram are. All have rustls with ring, and trust the server's certificate. The rows with HTTP/2 are of a build with it (feature `http2`); the others can't speak it. What favours whom: as without TLS; encrypting and decrypting costs all the same, which brings the ratios together.", tls_report),
     "peers": ("A loaded webhook", "Requests per second with 40 connections (`wrk`), server and load on a core each, the median of interleaved rounds; each update has a number of its own. What favours whom: as for one request; and one core hides that the servers in Rust could use more, which favours the other languages.", peers_report),
     "shares": ("What a request is made of", "The kernel's part of the server's CPU under load, and the instructions of a request with a plain text in user space, by whose line they are: what was inlined counts for who wrote it, but the standard library's for who took it in.", shares_report),
-    "memory": ("Memory", "What a server keeps for a connection that is idle after one update (resident set), and what the memory of deliveries takes.", memory_report),
-    "weight": ("Builds", "Cold builds: `ours` and `teloxide` as libraries in debug, the others as the same bot in release; teloxide with rustls, as ours, and in runs before 2026-11-27 with OpenSSL, which isn't in the program; `small` is with one codegen unit, thin LTO and `opt-level = \"s\"`. What favours whom: ours has no dispatcher with dialogues, and teloxide's doesn't handle each update once.", weight_report),
+    "scale": ("At scale", "Instructions (callgrind) of one more update or call while few and while many are held, which `cargo bench -p tower-telegram-benches --bench cost -- scale` counts and CI checks; and a request to a webhook as it comes while so many connections are open, with the memory of an idle one. Compared with itself, so it favours nobody. A million connections don't fit into the ports and files of one machine.", scale_report),
+    "queue": ("A queue, locks and stores", "Times and rates on loopback with small updates, a handler that counts them, one worker and default settings: the median of three rounds of `cargo run --release -p stress -- queue` and of the same with apalis. 40,000 updates wait, 4,096 of them in the row of one chat; 64 callers add them, each waiting for its own. What favours whom: the plain loops and apalis keep no order in a chat, have no partitions, and handle an update twice if it is added twice, which favours them. The plain loops have no claims, no attempts and no dead letters, and JetStream's acknowledges without waiting for the server. apalis reads ten jobs at a time by default, which favours us, so it stands here with a hundred too; it keeps the finished jobs and their results, we don't, which favours us as well. Redis keeps everything in memory, and NATS writes to a disk.", queue_report),
+    "memory": ("Memory", "What a server keeps for a connection that is idle after one update (resident set), and what the memory of deliveries takes. What favours whom: bare hyper and bare axum keep no state at all.", memory_report),
+    "weight": ("Builds", "Cold builds: `ours` and `teloxide` as libraries in debug, the others as the same bot in release, both on axum and with rustls; `small` is with one codegen unit, thin LTO and `opt-level = \"s\"`. What favours whom: ours has no dispatcher with dialogues, and teloxide's doesn't handle each update once.", weight_report),
 }
 
 
@@ -783,6 +1045,16 @@ def write_report(data, folder):
     return "\n".join(text)
 
 
+# What each part needs, and where it is from.
+TOOLS = {
+    "valgrind": ({"micro", "server", "client", "tls", "shares", "scale"}, "apt-get install valgrind"),
+    "wrk": ({"peers", "shares"}, "apt-get install wrk"),
+    "taskset": ({"peers", "shares"}, "apt-get install util-linux"),
+    "redis-server": ({"queue"}, "apt-get install redis-server"),
+    "nats-server": ({"queue"}, "pip install --requirement tests/engines/requirements.txt"),
+}
+
+
 def machine():
     kib = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
     return f"{os.cpu_count()} cores, {round(kib / 2**20)} GiB"
@@ -795,26 +1067,27 @@ def say(line):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
+    arguments.add_argument("--builds", help="of `weight`, with commas between; all unless it's --quick")
     arguments.add_argument("--quick", action="store_true", help="a look, not a result")
     arguments.add_argument("--out", type=Path, help="where to write; benches/compare/results/ unless it's --quick")
     options = arguments.parse_args()
+    builds = options.builds.split(",") if options.builds else None
     parts = options.only.split(",")
     if unknown := set(parts) - set(PARTS):
         arguments.error(f"no such part: {', '.join(unknown)}")
-    needed = {"valgrind": {"micro", "server", "client", "shares"}, "wrk": {"peers", "shares"}, "taskset": {"peers", "shares"}}
-    for tool, wanted in needed.items():
+    for tool, (wanted, package) in TOOLS.items():
         if wanted & set(parts) and not shutil.which(tool):
-            arguments.error(f"{tool} is missing: apt-get install valgrind wrk util-linux")
+            arguments.error(f"{tool} is missing: {package}")
 
     folder = options.out or (None if options.quick else RESULTS)
     kept = folder / "results.json" if folder else None
     data = json.loads(kept.read_text()) if kept and kept.exists() else {"ran": {}}
-    # It builds what it measures itself.
-    programs = Programs() if set(parts) - {"weight"} else None
+    programs = Programs()
     command = " ".join(["python3 benches/compare/run.py", *sys.argv[1:]])
     for part in parts:
         began = time.monotonic()
-        data[part] = globals()[part](programs, options.quick)
+        more = {"builds": builds} if part == "weight" else {}
+        data[part] = globals()[part](programs, options.quick, **more)
         date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
         data["ran"][part] = {"date": date, "command": command, "machine": machine()}
         say(f"{part}: {time.monotonic() - began:.0f} s")

@@ -67,7 +67,9 @@ const REST: &[Step] = &[
     ),
     step(
         "compare",
-        Run::Cargo("check --locked --manifest-path benches/compare/Cargo.toml"),
+        Run::Cargo(
+            "check --locked --workspace --all-features --manifest-path benches/compare/Cargo.toml",
+        ),
     ),
     step(
         "cost",

@@ -1,26 +1,14 @@
 //! A `sendMessage` call by each client.
 
-use std::{future::Future, hint::black_box, net::SocketAddr};
+use std::{future::Future, hint::black_box, time::Duration};
 
-use bytes::Bytes;
-use frankenstein::{AsyncTelegramApi as _, client_reqwest, methods::SendMessageParams};
-use http::{HeaderValue, Method, Request, Response, Uri, header::CONTENT_TYPE};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+use compare_calls::{
+    CHAT, TEXT, TOKEN,
+    client::{self, Api, Bare},
 };
+use frankenstein::{AsyncTelegramApi as _, client_reqwest, methods::SendMessageParams};
 use serde_json::{Value, json};
-use teloxide::{requests::Requester as _, types::ChatId};
-use tower_telegram::{BotToken, methods::SendMessage};
-
-use crate::TOKEN;
-
-const CHAT: i64 = 7001;
-const TEXT: &str = "What time does the last train leave?";
-const BODY: &str = r#"{"chat_id":7001,"text":"What time does the last train leave?"}"#;
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+use teloxide::{net::default_reqwest_settings, requests::Requester as _, types::ChatId};
 
 /// The names for [`Calls::new`]. The others are compared with the first.
 pub const CLIENTS: [&str; 7] = [
@@ -33,34 +21,11 @@ pub const CLIENTS: [&str; 7] = [
     "tower-telegram",
 ];
 
-/// The part of the Bot API that the benches need: it accepts every message, and knows the bot.
-pub async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
-    const ME: &str = r#"{"ok":true,"result":{"id":123456789,"is_bot":true,"first_name":"Echo","username":"echo_bot","can_join_groups":true,"can_read_all_group_messages":false,"supports_inline_queries":false,"can_connect_to_business":false,"has_main_web_app":false}}"#;
-    let is_me = request
-        .uri()
-        .path()
-        .to_ascii_lowercase()
-        .ends_with("/getme");
-    black_box(
-        request
-            .into_body()
-            .collect()
-            .await
-            .expect("the connection holds"),
-    );
-    let body = if is_me { ME } else { include_str!("sent.json") };
-    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
-}
-
-type Raw = Client<HttpConnector, Full<Bytes>>;
-
 /// A client that is ready for calls.
 #[allow(missing_debug_implementations)]
 pub enum Calls {
-    Raw(Raw, Uri),
-    Value(Raw, Uri),
+    Bare(Bare),
+    Value(Bare),
     Reqwest(reqwest::Client, String),
     Frankenstein(client_reqwest::Bot),
     Teloxide(teloxide::Bot),
@@ -69,31 +34,32 @@ pub enum Calls {
 }
 
 impl Calls {
-    pub fn new(name: &str, api: SocketAddr) -> Self {
-        let base = format!("http://{api}");
-        let method = format!("{base}/bot{TOKEN}/sendMessage");
-        let uri = || method.parse().expect("it is a URL");
-        let raw = || Client::builder(TokioExecutor::new()).build(connector());
+    pub fn new(name: &str, api: &Api) -> Self {
         match name {
-            "hyper-util" => Self::Raw(raw(), uri()),
-            "hyper-util + Value" => Self::Value(raw(), uri()),
-            "reqwest + Value" => Self::Reqwest(reqwest::Client::new(), method),
+            "hyper-util" => Self::Bare(Bare::new(api)),
+            "hyper-util + Value" => Self::Value(Bare::new(api)),
+            "reqwest + Value" => {
+                Self::Reqwest(trusting(api, reqwest::Client::builder()), api.method())
+            }
             "frankenstein" => {
-                Self::Frankenstein(client_reqwest::Bot::new_url(format!("{base}/bot{TOKEN}")))
+                let url = format!("{}/bot{TOKEN}", api.url);
+                // Its default settings.
+                let client = reqwest::Client::builder()
+                    .connect_timeout(Duration::from_secs(10))
+                    .timeout(Duration::from_secs(500));
+                let bot = client_reqwest::Bot::builder().api_url(url);
+                Self::Frankenstein(bot.client(trusting(api, client)).build())
             }
             "teloxide" => {
-                let url = base.parse().expect("it is a URL");
-                Self::Teloxide(teloxide::Bot::new(TOKEN).set_api_url(url))
+                let url = api.url.parse().expect("it is a URL");
+                Self::Teloxide(teloxide(api).set_api_url(url))
             }
             "tgbot" => {
-                let client = tgbot::api::Client::new(TOKEN).expect("a client can be made");
-                Self::TgBot(client.with_host(base))
+                let client = trusting(api, reqwest::Client::builder().tls_backend_rustls());
+                let client = tgbot::api::Client::with_http_client(client, TOKEN);
+                Self::TgBot(client.with_host(api.url.clone()))
             }
-            "tower-telegram" => {
-                let token = BotToken::new(TOKEN).expect("the token has the form of one");
-                let client = tower_telegram::Client::with_base_url(&token, &base);
-                Self::Ours(client.expect("it is a URL"))
-            }
+            "tower-telegram" => Self::Ours(client::ours(api)),
             _ => panic!("no client has the name {name}"),
         }
     }
@@ -101,14 +67,12 @@ impl Calls {
     /// Makes `times` calls, one after the other.
     pub async fn call(&self, times: usize) {
         match self {
-            Self::Raw(client, uri) => {
-                repeat(times, async || raw(client, uri, BODY.into()).await).await
-            }
-            Self::Value(client, uri) => {
+            Self::Bare(client) => repeat(times, async || client.send().await).await,
+            Self::Value(client) => {
                 repeat(times, async || {
                     let body = json!({"chat_id": CHAT, "text": TEXT}).to_string();
                     let answer: Value =
-                        serde_json::from_slice(&raw(client, uri, body.into()).await).unwrap();
+                        serde_json::from_slice(&client.post(body.into()).await).unwrap();
                     answer["result"]["message_id"].as_i64()
                 })
                 .await;
@@ -144,38 +108,30 @@ impl Calls {
                 })
                 .await;
             }
-            Self::Ours(client) => {
-                repeat(times, async || {
-                    client.send(SendMessage::new(CHAT, TEXT)).await.unwrap()
-                })
-                .await;
-            }
+            Self::Ours(client) => repeat(times, async || client::send(client).await).await,
         }
     }
 }
 
-fn connector() -> HttpConnector {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector
+fn trusting(api: &Api, mut client: reqwest::ClientBuilder) -> reqwest::Client {
+    if let Some(pem) = &api.pem {
+        let root = reqwest::Certificate::from_pem(pem).expect("it is a certificate");
+        client = client.tls_certs_only([root]);
+    }
+    client.build().expect("a client can be made")
+}
+
+fn teloxide(api: &Api) -> teloxide::Bot {
+    let mut client = default_reqwest_settings();
+    if let Some(pem) = &api.pem {
+        let root = reqwest_0_12::Certificate::from_pem(pem).expect("it is a certificate");
+        client = client.add_root_certificate(root);
+    }
+    teloxide::Bot::with_client(TOKEN, client.build().expect("a client can be made"))
 }
 
 async fn repeat<T, Fut: Future<Output = T>>(times: usize, mut call: impl FnMut() -> Fut) {
     for _ in 0..times {
         black_box(call().await);
     }
-}
-
-async fn raw(client: &Raw, uri: &Uri, body: Bytes) -> Bytes {
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    request.headers_mut().insert(CONTENT_TYPE, JSON);
-    let response = client.request(request).await.expect("the server answers");
-    response
-        .into_body()
-        .collect()
-        .await
-        .expect("the connection holds")
-        .to_bytes()
 }

@@ -14,12 +14,8 @@
 pub mod bot;
 pub mod calls;
 pub mod corpus;
-pub mod count;
 pub mod parsers;
 pub mod servers;
-
-/// The token of the bot in every server.
-pub const TOKEN: &str = "123456789:AAF-bench_Secret";
 
 /// The secret token in the requests to the servers that check it.
 pub const SECRET: &str = "the-Secret_of-the-benches";

@@ -1,10 +1,10 @@
 //! The program that `benches/compare/run.py` runs under callgrind and with `wrk`.
 //!
 //! ```text
-//! peers serve NAME                its port on stdout; a mark at each line of stdin; ends with stdin
-//! peers parse NAME TIMES [BODY]   a count for each body, in the order of their names on stdout
-//! peers call NAME API TIMES       one count
-//! peers list                      the names
+//! compare serve NAME                  its port on stdout; a mark at each line of stdin; ends with stdin
+//! compare parse NAME TIMES [BODY]     a count for each body, in the order of their names on stdout
+//! compare call NAME URL TIMES [FILE]  one count; over TLS with the server's certificate in the file
+//! compare list                        the names
 //! ```
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -14,13 +14,17 @@ use std::{
     process, thread,
 };
 
-use peers::{
+use compare::{
     calls::{CLIENTS, Calls},
     corpus::bodies,
-    count::{counted, mark},
     parsers::PARSERS,
     servers::{SERVERS, serve},
 };
+use compare_calls::{
+    client::Api,
+    count::{counted, mark},
+};
+use rustls::crypto::ring;
 use tokio::{net::TcpListener, runtime::Runtime};
 
 fn main() {
@@ -30,13 +34,16 @@ fn main() {
         ["serve", name] => run_server(name),
         ["parse", name, times] => parse(name, number(times), None),
         ["parse", name, times, body] => parse(name, number(times), Some(body)),
-        ["call", name, api, times] => call(name, api, number(times)),
+        ["call", name, url, times] => call(name, &Api::new(url, None), number(times)),
+        ["call", name, url, times, file] => {
+            call(name, &Api::new(url, Some(file)), number(times));
+        }
         ["list"] => {
             println!("parsers: {}", PARSERS.map(|(name, _)| name).join(", "));
             println!("servers: {}", SERVERS.join(", "));
             println!("clients: {}", CLIENTS.join(", "));
         }
-        _ => panic!("usage: peers serve|parse|call|list …"),
+        _ => panic!("usage: compare serve|parse|call|list …"),
     }
 }
 
@@ -89,8 +96,11 @@ fn parse(name: &str, times: usize, body: Option<&str>) {
     }
 }
 
-fn call(name: &str, api: &str, times: usize) {
-    let client = Calls::new(name, api.parse().expect("an address is one"));
+fn call(name: &str, api: &Api, times: usize) {
+    // For all of them. Another crate's default is aws-lc-rs.
+    let installed = ring::default_provider().install_default();
+    installed.expect("it is the first one");
+    let client = Calls::new(name, api);
     let runtime = runtime();
     runtime.block_on(client.call(20));
     counted(|| runtime.block_on(client.call(times)));

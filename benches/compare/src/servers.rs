@@ -10,6 +10,7 @@ use axum::{
     serve::ListenerExt as _,
 };
 use bytes::Bytes;
+use compare_calls::{TOKEN, api};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -26,7 +27,7 @@ use tgbot::handler::{UpdateHandler, WebhookServer};
 use tokio::net::TcpListener;
 use tower_telegram::{types::{AllowedUpdates, UpdateType}, webhook::{SecretToken, Webhook}};
 
-use crate::{SECRET, TOKEN, bot, calls};
+use crate::{SECRET, bot};
 
 /// The names for [`serve`], with descriptions.
 pub const SERVERS: [&str; 16] = [
@@ -54,7 +55,7 @@ pub async fn serve(name: &str, listener: TcpListener) -> io::Result<()> {
         "hyper-unread" => plain(listener, |_| async { Response::default() }).await,
         "hyper" => plain(listener, read_and_answer).await,
         "hyper-value" => plain(listener, value).await,
-        "api" => plain(listener, calls::answer).await,
+        "api" => plain(listener, api::answer).await,
         "axum-bytes" => {
             axum(
                 listener,
@@ -196,7 +197,7 @@ async fn teloxide_dispatcher(listener: TcpListener) -> io::Result<()> {
     // It calls `getMe` before it starts.
     let api = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", api.local_addr()?);
-    tokio::spawn(plain(api, calls::answer));
+    tokio::spawn(plain(api, api::answer));
     let api = teloxide::Bot::new(TOKEN).set_api_url(url.parse().expect("it is a URL"));
 
     let (updates, router) = teloxide_listener();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::Full;
-use peers::{SECRET, bot, corpus::bodies, parsers::PARSERS};
+use compare::{SECRET, bot, corpus::bodies, parsers::PARSERS};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tower::{Service, ServiceExt as _};
 use tower_telegram::{client::ApiRequest, methods::SendMessage, types::{AllowedUpdates, UpdateType}, webhook::{ReplyBody, SecretToken, Webhook}};

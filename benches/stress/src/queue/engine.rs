@@ -2,34 +2,56 @@
 
 use std::{
     fs,
+    future::{pending, ready},
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 use async_nats::jetstream;
+use http::{Request, Response};
+use tokio::task::JoinHandle;
+use tower::{BoxError, service_fn};
 use tower_telegram::{
     Client,
+    client::{ApiRequest, ApiResponse},
     nats::NatsQueue,
-    queue::{QueueWriter, Worker},
+    queue::{QueueWriter as _, Worker},
     redis::{RedisQueue, WakeUps},
+    webhook::{RawUpdate, ReplyBody},
 };
 
 use super::{
     AnyError,
+    plain::{JetStreamConsumer, RedisStream},
     server::{RedisServer, Running},
 };
 
+/// A queue that is measured: one of this crate over an engine, or the engine alone.
+pub(crate) trait MeasuredQueue: Clone + Send + Sync + 'static {
+    /// Adds an update, and returns once the engine has it.
+    fn add(&self, update: RawUpdate) -> impl Future<Output = Result<(), AnyError>> + Send;
+
+    /// Starts a worker that calls `record` for each update.
+    fn start_worker(
+        &self,
+        record: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> impl Future<Output = Result<JoinHandle<()>, AnyError>> + Send;
+}
+
 /// A running server of an engine.
 pub(crate) trait QueueServer {
-    type Queue: QueueWriter + Clone;
+    type Queue: MeasuredQueue;
+    type Plain: MeasuredQueue;
 
-    /// Its name in the lines.
+    /// The names in the rows: of this crate's queue over it, and of the engine alone.
     const NAME: &'static str;
+    const PLAIN: &'static str;
 
     /// An empty queue.
     async fn new_queue(&self, partitions: u16) -> Result<Self::Queue, AnyError>;
 
-    fn worker(queue: &Self::Queue, client: Client) -> Worker;
+    /// An empty queue of the engine's own: no order in a chat, no claims, no dead letters.
+    async fn new_plain(&self) -> Result<Self::Plain, AnyError>;
 
     /// The processor time that the server has used.
     fn cpu(&self) -> Result<Duration, AnyError>;
@@ -37,8 +59,10 @@ pub(crate) trait QueueServer {
 
 impl QueueServer for RedisServer {
     type Queue = RedisQueue;
+    type Plain = RedisStream;
 
     const NAME: &'static str = "Redis";
+    const PLAIN: &'static str = "plain Redis Streams";
 
     async fn new_queue(&self, partitions: u16) -> Result<RedisQueue, AnyError> {
         self.clear().await?;
@@ -48,12 +72,27 @@ impl QueueServer for RedisServer {
         Ok(queue.partitions(partitions))
     }
 
-    fn worker(queue: &RedisQueue, client: Client) -> Worker {
-        queue.worker(client)
+    async fn new_plain(&self) -> Result<RedisStream, AnyError> {
+        self.clear().await?;
+        RedisStream::create(self).await
     }
 
     fn cpu(&self) -> Result<Duration, AnyError> {
         RedisServer::cpu(self)
+    }
+}
+
+impl MeasuredQueue for RedisQueue {
+    async fn add(&self, update: RawUpdate) -> Result<(), AnyError> {
+        self.put(None, &update).await?;
+        Ok(())
+    }
+
+    async fn start_worker(
+        &self,
+        record: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> Result<JoinHandle<()>, AnyError> {
+        Ok(run(self.worker(client()), record))
     }
 }
 
@@ -78,24 +117,63 @@ impl NatsServer {
             queues: AtomicUsize::new(0),
         })
     }
+
+    /// A name that no queue has had.
+    fn new_name(&self) -> String {
+        let number = self.queues.fetch_add(1, Ordering::Relaxed);
+        format!("bench{number}")
+    }
 }
 
 impl QueueServer for NatsServer {
     type Queue = NatsQueue;
+    type Plain = JetStreamConsumer;
 
     const NAME: &'static str = "NATS";
+    const PLAIN: &'static str = "plain JetStream";
 
     async fn new_queue(&self, partitions: u16) -> Result<NatsQueue, AnyError> {
-        let number = self.queues.fetch_add(1, Ordering::Relaxed);
-        let queue = NatsQueue::new(self.context.clone(), &format!("bench{number}"))?;
+        let queue = NatsQueue::new(self.context.clone(), &self.new_name())?;
         Ok(queue.max_backlog(usize::MAX / 2).partitions(partitions))
     }
 
-    fn worker(queue: &NatsQueue, client: Client) -> Worker {
-        queue.worker(client)
+    async fn new_plain(&self) -> Result<JetStreamConsumer, AnyError> {
+        JetStreamConsumer::create(self.context.clone(), self.new_name()).await
     }
 
     fn cpu(&self) -> Result<Duration, AnyError> {
         self.process.cpu()
     }
+}
+
+impl MeasuredQueue for NatsQueue {
+    async fn add(&self, update: RawUpdate) -> Result<(), AnyError> {
+        self.put(None, &update).await?;
+        Ok(())
+    }
+
+    async fn start_worker(
+        &self,
+        record: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> Result<JoinHandle<()>, AnyError> {
+        Ok(run(self.worker(client()), record))
+    }
+}
+
+/// A client that isn't used, because no handler replies.
+fn client() -> Client {
+    Client::from_service(service_fn(|_: ApiRequest| {
+        pending::<Result<ApiResponse, BoxError>>()
+    }))
+}
+
+fn run(worker: Worker, record: impl Fn() + Clone + Send + Sync + 'static) -> JoinHandle<()> {
+    let handler = service_fn(move |_: Request<RawUpdate>| {
+        record();
+        ready(Ok::<_, BoxError>(Response::new(ReplyBody::default())))
+    });
+    tokio::spawn(async move {
+        let Err(error) = worker.run(handler).await;
+        println!("the worker ended: {error}");
+    })
 }

@@ -16,7 +16,11 @@ use tower_telegram::{
     webhook::delivery::{Claim, DeliveryKey, DeliveryStore, MemoryStore},
 };
 
-use super::{AnyError, a_second, server::RedisServer};
+use super::{
+    AnyError,
+    figures::{print_figure, print_time, to_f64},
+    server::RedisServer,
+};
 
 const CLAIMS: usize = 40_000;
 pub(super) const CLAIMS_AT_ONCE: usize = 64;
@@ -28,26 +32,33 @@ const ROUNDS: usize = 3;
 const REMEMBERED: [usize; 2] = [1_000_000, 10_000_000];
 
 pub(super) async fn measure(server: &RedisServer) -> Result<(), AnyError> {
+    let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         server.clear().await?;
         let store = RedisStore::new(server.connection().await?, "bench");
-        let (ours, cpu) = rate(server, move |id| claim_and_finish(store.clone(), id)).await?;
+        let claim = move |id| claim_and_finish(store.clone(), id);
+        ours.push(rate(server, claim).await?);
         server.clear().await?;
         let connection = server.connection().await?;
-        let (plain, plain_cpu) = rate(server, move |id| set_twice(connection.clone(), id)).await?;
-        println!(
-            "claim and finish a second: RedisStore {ours:.0}, SET NX and SET {plain:.0}, ratio {:.2} (CPU of Redis: {cpu:.1} and {plain_cpu:.1} µs)",
-            ours / plain
-        );
+        let set = move |id| set_twice(connection.clone(), id);
+        plain.push(rate(server, set).await?);
     }
+    print_median("RedisStore", ours);
+    print_median("SET NX and SET", plain);
     for ids in REMEMBERED {
-        let ours = longest_of_store(ids).await?;
-        let plain = longest_of_map(ids);
-        println!(
-            "longest step at {ids} scattered ids: MemoryStore {ours:.1?}, one HashMap {plain:.1?}"
-        );
+        let measure = format!("longest step at {ids} scattered ids");
+        print_time(&measure, "MemoryStore", longest_of_store(ids).await?);
+        print_time(&measure, "one HashMap", longest_of_map(ids));
     }
     Ok(())
+}
+
+/// The round with the median rate.
+fn print_median(over: &str, mut rounds: Vec<(f64, f64)>) {
+    rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (rate, cpu) = rounds[rounds.len() / 2];
+    print_figure("claim and finish", over, rate, "a second");
+    print_figure("CPU of a claim and finish, its server", over, cpu, "µs");
 }
 
 /// Calls `run` for each of so many ids, 64 at a time. Returns how many ended a second, and the processor time of Redis for
@@ -77,10 +88,9 @@ where
     for done in handlers.join_all().await {
         done?;
     }
+    let rate = to_f64(CLAIMS) / began.elapsed().as_secs_f64();
     let cpu = server.cpu()?.saturating_sub(cpu);
-    #[allow(clippy::cast_precision_loss)] // a figure for people
-    let each = cpu.as_secs_f64() * 1e6 / CLAIMS as f64;
-    Ok((a_second(CLAIMS, began.elapsed()), each))
+    Ok((rate, cpu.as_secs_f64() * 1e6 / to_f64(CLAIMS)))
 }
 
 async fn claim_and_finish(store: impl DeliveryStore, id: i64) -> Result<(), AnyError> {
