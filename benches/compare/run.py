@@ -730,7 +730,11 @@ def plain_ratio(data, name, base="hyper"):
 
 
 def targets(data):
-    """Rows of: what, the figure as text, the target as text, whether it's met."""
+    """Rows of: what, the figure as text, the target as text, whether it's met.
+
+    `benches/cost` has limits of its own for the head of an update and the layers, which CI checks. Over all bodies there is no
+    target against bare hyper, because that doesn't look at the body: skipping over them alone would be 1.9.
+    """
     rows = []
 
     def at_most(what, figure, limit, shown="{:.2f}", unit="", stretch=None):
@@ -749,12 +753,6 @@ def targets(data):
         at_least("full typed parse, fewer instructions than frankenstein", 1 / parse_ratio(data, OURS, "frankenstein"), 1.9)
         at_most("allocations, plain text message", allocated[OURS][PLAIN], 4, "{}")
         at_most("allocations, 30 KB keyboard message", allocated[OURS][LONG], 310, "{}")
-        counts = data["micro"]["instructions"]
-        scan = max(
-            one["instructions"] - counts["body alone"][body]["instructions"]
-            for body, one in counts["head scan"].items()
-        )
-        at_most("head scan, instructions, the longest", scan, 150, "{:.0f}")
         at_most("head scan, allocations, the most", max(allocated["head scan"].values()), 0, "{}")
         at_most("wrong secret, allocations of ours, the most", max(allocated["wrong secret"].values()), 0, "{}")
         at_most("encode `SendMessage`, allocations", allocated["encode"]["sendMessage"], 1, "{}")
@@ -762,13 +760,13 @@ def targets(data):
         unread = request_ratio(data, "ours-hyper-wrong-secret", "hyper-unread")
         at_most("wrong secret, against bare hyper that doesn't read", unread, 1.03, unit=" ×")
         at_most("filtered-out update, against bare hyper", request_ratio(data, "ours-hyper-filtered"), 1.10, unit=" ×")
+        stack = plain_ratio(data, "ours-hyper")
+        at_most("whole stack without delivery, against bare hyper, plain text", stack, 1.9, unit=" ×", stretch=1.7)
+        delivery = plain_ratio(data, "ours-hyper-delivery")
+        at_most("whole stack with delivery, against bare hyper, plain text", delivery, 2.1, unit=" ×")
         for ratio, bodies in ((plain_ratio, "plain text"), (request_ratio, "all bodies")):
-            stack = ratio(data, "ours-hyper")
-            at_most(f"whole stack without delivery, against bare hyper, {bodies}", stack, 1.9, unit=" ×", stretch=1.7)
             third = ratio(data, "ours-axum", "teloxide-webhook")
             at_most(f"whole stack on axum without delivery, against teloxide's webhook, {bodies}", third, 1 / 3, unit=" ×")
-            delivery = ratio(data, "ours-hyper-delivery")
-            at_most(f"whole stack with delivery, against bare hyper, {bodies}", delivery, 2.1, unit=" ×")
         for name, limit in (("ours-hyper-default", 1.85), ("ours-axum-default", 2.15)):
             at_most(f"{SERVERS[name]}, against bare hyper, plain text", plain_ratio(data, name), limit, unit=" ×")
     if "peers" in data:
@@ -1091,8 +1089,10 @@ def main():
         date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
         data["ran"][part] = {"date": date, "command": command, "machine": machine()}
         say(f"{part}: {time.monotonic() - began:.0f} s")
-    with tempfile.TemporaryDirectory() as nowhere:
-        print(write_report(data, folder or Path(nowhere)))
+        # Each time, so that an error in a part loses none of those before it.
+        with tempfile.TemporaryDirectory() as nowhere:
+            report = write_report(data, folder or Path(nowhere))
+    print(report)
 
 
 if __name__ == "__main__":
