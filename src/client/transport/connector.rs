@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -71,9 +72,10 @@ impl OpaqueConnection {
         cx: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut buffer = [0; MAX_HEAD];
+        // Not zeroed: that is 4 KiB for each read.
+        let mut buffer = [const { MaybeUninit::uninit() }; MAX_HEAD];
         let most = into.remaining().min(MAX_HEAD);
-        let mut buffer = ReadBuf::new(&mut buffer[..most]);
+        let mut buffer = ReadBuf::uninit(&mut buffer[..most]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()))?;
         let bytes = buffer.filled();
         self.answer.read(bytes);
