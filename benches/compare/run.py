@@ -349,7 +349,7 @@ def tls(programs, quick):
         }
 
 
-# What both clients cost that could speak HTTP/2 to a server that can't.
+# The cost of both clients that could speak HTTP/2, to a server that can't.
 HTTP1_OF_HTTP2 = "HTTP/1.1, built with HTTP/2"
 
 
@@ -1043,7 +1043,7 @@ def write_report(data, folder):
     return "\n".join(text)
 
 
-# What each part needs, and where it is from.
+# The needs of each part, and where they are from.
 TOOLS = {
     "valgrind": ({"micro", "server", "client", "tls", "shares", "scale"}, "apt-get install valgrind"),
     "wrk": ({"peers", "shares"}, "apt-get install wrk"),

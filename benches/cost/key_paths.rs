@@ -24,7 +24,7 @@ use crate::paths::{Path, SECRET, answered, path, request};
 const TEXT: &[u8] = include_bytes!("../corpus/text_plain.json");
 const KEYBOARD: &[u8] = include_bytes!("../corpus/keyboard_30k.json");
 /// The Bot API's response to the message that is sent here.
-const SENT: &[u8] = include_bytes!("../compare/src/sent.json");
+const SENT: &[u8] = include_bytes!("../compare/calls/src/sent.json");
 
 pub(crate) const ALL: &[Path] = &[
     path("parse/text", None, |rounds| parse(rounds, TEXT)),

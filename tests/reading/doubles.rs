@@ -134,6 +134,42 @@ fn b6_a_key_that_comes_twice_beside_a_value_of_another_type_is_an_error() {
     }
 }
 
+/// Adds a member that no type has to each object, everywhere of the same name.
+fn add_unknown_members(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(add_unknown_members);
+            members.insert("not_a_field".into(), json!({"a": 1, "b": [{"a": 2}]}));
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(add_unknown_members),
+        _ => {}
+    }
+}
+
+/// Members of newer versions, and older names such as `thumb` beside `thumbnail`.
+#[test]
+fn b6_a_key_that_comes_twice_beside_or_in_an_unknown_member_is_an_error() {
+    let schema = Schema::new();
+    let mut generator = Generator::new(&schema, 68);
+    let mut rng = Rng::with_seed(68);
+    for _ in 0..20 {
+        for kind in schema.kinds() {
+            let mut update = generator.update(kind);
+            let known = telegram(&update);
+            add_unknown_members(&mut update[kind]);
+            let text = telegram(&update);
+            assert_eq!(
+                Update::from_slice(text.as_bytes()).expect(&text),
+                Update::from_slice(known.as_bytes()).unwrap()
+            );
+            for_each_double(&update, &mut rng, |text| {
+                let error = Update::from_slice(text.as_bytes()).expect_err(text);
+                assert!(error.is_syntax(), "{error} in {text}");
+            });
+        }
+    }
+}
+
 #[test]
 fn b6_a_key_that_comes_twice_in_any_object_of_an_update_is_an_error() {
     let schema = Schema::new();

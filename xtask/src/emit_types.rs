@@ -245,7 +245,7 @@ impl ReadObject<'_> {
         }
         out.push_str("fn from_json(r: &mut Reader<'_>) -> Result<Self> {\n");
         if self.members.is_empty() && self.tag.is_none() {
-            out.push_str("r.peek_object()?;\nr.skip()?;\nOk(Self {})\n");
+            out.push_str("r.peek_object()?;\nr.compare_keys()?;\nOk(Self {})\n");
         } else {
             self.members(model, out);
             out.push_str("Ok(Self {\n");
@@ -278,7 +278,7 @@ impl ReadObject<'_> {
         for (i, (_, read)) in arms.iter().enumerate() {
             let _ = writeln!(out, "{i} => {read},");
         }
-        out.push_str("_ => r.skip()?,\n}\nmore = r.next_member()?;\n}\n");
+        out.push_str("_ => r.skip_unknown()?,\n}\nmore = r.next_member()?;\n}\n");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `stress -- queue` measures, with apalis over the same Redis: rows of a table with the same names.
+//! The measurements of `stress -- queue` with apalis over the same Redis: rows of a table with the same names.
 //!
 //! ```text
 //! compare-jobs redis://127.0.0.1:6379
@@ -220,7 +220,7 @@ fn own_cpu() -> Result<f64, AnyError> {
     Ok(f64::from(ticks?.iter().sum::<u32>()) / 100.0)
 }
 
-/// An update as it came, as one in the queue is.
+/// An update in the form in which the queue has it.
 fn update(id: usize) -> String {
     let chat = id % CHATS;
     format!(

@@ -67,7 +67,7 @@ where
     running.join_all().await.into_iter().collect()
 }
 
-/// Asks again at once, in no order, and releases the lock whoever has it.
+/// Asks again at once, in no order, and releases the lock even if another caller has it by then.
 async fn hold_plain(mut connection: ConnectionManager) -> Result<ConnectionManager, AnyError> {
     let options = SetOptions::default()
         .with_expiration(SetExpiry::PX(30_000))

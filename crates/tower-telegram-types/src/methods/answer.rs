@@ -57,7 +57,7 @@ impl FromJson for AnswerChatJoinRequestQuery {
                     "chat_join_request_query_id",
                 )?,
                 1 => r.field(&mut result, "result")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -184,7 +184,7 @@ impl FromJson for AnswerCallbackQuery {
                 2 => r.field(&mut show_alert, "show_alert")?,
                 3 => r.field(&mut url, "url")?,
                 4 => r.field(&mut cache_time, "cache_time")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -258,7 +258,7 @@ impl FromJson for AnswerGuestQuery {
             })? {
                 0 => r.field(&mut guest_query_id, "guest_query_id")?,
                 1 => r.field(&mut result, "result")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -333,7 +333,7 @@ impl FromJson for AnswerWebAppQuery {
             })? {
                 0 => r.field(&mut web_app_query_id, "web_app_query_id")?,
                 1 => r.field(&mut result, "result")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -468,7 +468,7 @@ impl FromJson for SavePreparedInlineMessage {
                 3 => r.field(&mut allow_bot_chats, "allow_bot_chats")?,
                 4 => r.field(&mut allow_group_chats, "allow_group_chats")?,
                 5 => r.field(&mut allow_channel_chats, "allow_channel_chats")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -547,7 +547,7 @@ impl FromJson for SavePreparedKeyboardButton {
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut button, "button")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -35,7 +35,7 @@ impl Serialize for GetMe {
 impl FromJson for GetMe {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -83,7 +83,7 @@ impl Serialize for LogOut {
 impl FromJson for LogOut {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -131,7 +131,7 @@ impl Serialize for Close {
 impl FromJson for Close {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -185,7 +185,7 @@ impl FromJson for GetManagedBotToken {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -244,7 +244,7 @@ impl FromJson for ReplaceManagedBotToken {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -303,7 +303,7 @@ impl FromJson for GetManagedBotAccessSettings {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -386,7 +386,7 @@ impl FromJson for SetManagedBotAccessSettings {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut is_access_restricted, "is_access_restricted")?,
                 2 => r.field(&mut added_user_ids, "added_user_ids")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -483,7 +483,7 @@ impl FromJson for SetMyCommands {
                 0 => r.field(&mut commands, "commands")?,
                 1 => r.field(&mut scope, "scope")?,
                 2 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -577,7 +577,7 @@ impl FromJson for DeleteMyCommands {
             })? {
                 0 => r.field(&mut scope, "scope")?,
                 1 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -670,7 +670,7 @@ impl FromJson for GetMyCommands {
             })? {
                 0 => r.field(&mut scope, "scope")?,
                 1 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -761,7 +761,7 @@ impl FromJson for SetMyName {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -839,7 +839,7 @@ impl FromJson for GetMyName {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -927,7 +927,7 @@ impl FromJson for SetMyDescription {
             })? {
                 0 => r.field(&mut description, "description")?,
                 1 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1005,7 +1005,7 @@ impl FromJson for GetMyDescription {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1093,7 +1093,7 @@ impl FromJson for SetMyShortDescription {
             })? {
                 0 => r.field(&mut short_description, "short_description")?,
                 1 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1171,7 +1171,7 @@ impl FromJson for GetMyShortDescription {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut language_code, "language_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1230,7 +1230,7 @@ impl FromJson for SetMyProfilePhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1291,7 +1291,7 @@ impl Serialize for RemoveMyProfilePhoto {
 impl FromJson for RemoveMyProfilePhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -1378,7 +1378,7 @@ impl FromJson for SetChatMenuButton {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut menu_button, "menu_button")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1454,7 +1454,7 @@ impl FromJson for GetChatMenuButton {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1542,7 +1542,7 @@ impl FromJson for SetMyDefaultAdministratorRights {
             })? {
                 0 => r.field(&mut rights, "rights")?,
                 1 => r.field(&mut for_channels, "for_channels")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1618,7 +1618,7 @@ impl FromJson for GetMyDefaultAdministratorRights {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut for_channels, "for_channels")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

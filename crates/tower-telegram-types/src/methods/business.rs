@@ -41,7 +41,7 @@ impl FromJson for GetBusinessConnection {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -116,7 +116,7 @@ impl FromJson for ReadBusinessMessage {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut message_id, "message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -188,7 +188,7 @@ impl FromJson for DeleteBusinessMessages {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut message_ids, "message_ids")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -274,7 +274,7 @@ impl FromJson for SetBusinessAccountName {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut first_name, "first_name")?,
                 2 => r.field(&mut last_name, "last_name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -354,7 +354,7 @@ impl FromJson for SetBusinessAccountUsername {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut username, "username")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -433,7 +433,7 @@ impl FromJson for SetBusinessAccountBio {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut bio, "bio")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -522,7 +522,7 @@ impl FromJson for SetBusinessAccountProfilePhoto {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut photo, "photo")?,
                 2 => r.field(&mut is_public, "is_public")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -608,7 +608,7 @@ impl FromJson for RemoveBusinessAccountProfilePhoto {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut is_public, "is_public")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -672,7 +672,7 @@ impl FromJson for GetBusinessAccountStarBalance {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -740,7 +740,7 @@ impl FromJson for TransferBusinessAccountStars {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut star_count, "star_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -87,7 +87,7 @@ impl FromJson for SetMessageReaction {
                 1 => r.field(&mut message_id, "message_id")?,
                 2 => r.field(&mut reaction, "reaction")?,
                 3 => r.field(&mut is_big, "is_big")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -187,7 +187,7 @@ impl FromJson for GetUserProfilePhotos {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut offset, "offset")?,
                 2 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -280,7 +280,7 @@ impl FromJson for GetUserProfileAudios {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut offset, "offset")?,
                 2 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -382,7 +382,7 @@ impl FromJson for SetUserEmojiStatus {
                     &mut emoji_status_expiration_date,
                     "emoji_status_expiration_date",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -449,7 +449,7 @@ impl FromJson for GetFile {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut file_id, "file_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -549,7 +549,7 @@ impl FromJson for BanChatMember {
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.field(&mut until_date, "until_date")?,
                 3 => r.field(&mut revoke_messages, "revoke_messages")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -643,7 +643,7 @@ impl FromJson for UnbanChatMember {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.field(&mut only_if_banned, "only_if_banned")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -768,7 +768,7 @@ impl FromJson for RestrictChatMember {
                     "use_independent_chat_permissions",
                 )?,
                 4 => r.field(&mut until_date, "until_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1121,7 +1121,7 @@ impl FromJson for PromoteChatMember {
                 )?,
                 18 => r.field(&mut can_manage_tags, "can_manage_tags")?,
                 19 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1221,7 +1221,7 @@ impl FromJson for SetChatAdministratorCustomTitle {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.field(&mut custom_title, "custom_title")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1312,7 +1312,7 @@ impl FromJson for SetChatMemberTag {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.field(&mut tag, "tag")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1388,7 +1388,7 @@ impl FromJson for BanChatSenderChat {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut sender_chat_id, "sender_chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1463,7 +1463,7 @@ impl FromJson for UnbanChatSenderChat {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut sender_chat_id, "sender_chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1559,7 +1559,7 @@ impl FromJson for SetChatPermissions {
                     &mut use_independent_chat_permissions,
                     "use_independent_chat_permissions",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1628,7 +1628,7 @@ impl FromJson for ExportChatInviteLink {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1755,7 +1755,7 @@ impl FromJson for CreateChatInviteLink {
                 2 => r.field(&mut expire_date, "expire_date")?,
                 3 => r.field(&mut member_limit, "member_limit")?,
                 4 => r.field(&mut creates_join_request, "creates_join_request")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1891,7 +1891,7 @@ impl FromJson for EditChatInviteLink {
                 3 => r.field(&mut expire_date, "expire_date")?,
                 4 => r.field(&mut member_limit, "member_limit")?,
                 5 => r.field(&mut creates_join_request, "creates_join_request")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1994,7 +1994,7 @@ impl FromJson for CreateChatSubscriptionInviteLink {
                 1 => r.field(&mut name, "name")?,
                 2 => r.field(&mut subscription_period, "subscription_period")?,
                 3 => r.field(&mut subscription_price, "subscription_price")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2084,7 +2084,7 @@ impl FromJson for EditChatSubscriptionInviteLink {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut invite_link, "invite_link")?,
                 2 => r.field(&mut name, "name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2158,7 +2158,7 @@ impl FromJson for RevokeChatInviteLink {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut invite_link, "invite_link")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2233,7 +2233,7 @@ impl FromJson for ApproveChatJoinRequest {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2308,7 +2308,7 @@ impl FromJson for DeclineChatJoinRequest {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2383,7 +2383,7 @@ impl FromJson for SetChatPhoto {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut photo, "photo")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2457,7 +2457,7 @@ impl FromJson for DeleteChatPhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2531,7 +2531,7 @@ impl FromJson for SetChatTitle {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut title, "title")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2614,7 +2614,7 @@ impl FromJson for SetChatDescription {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut description, "description")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2721,7 +2721,7 @@ impl FromJson for PinChatMessage {
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.field(&mut disable_notification, "disable_notification")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2823,7 +2823,7 @@ impl FromJson for UnpinChatMessage {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut message_id, "message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2892,7 +2892,7 @@ impl FromJson for UnpinAllChatMessages {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2961,7 +2961,7 @@ impl FromJson for LeaveChat {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3030,7 +3030,7 @@ impl FromJson for GetChat {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3112,7 +3112,7 @@ impl FromJson for GetChatAdministrators {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut return_bots, "return_bots")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3180,7 +3180,7 @@ impl FromJson for GetChatMemberCount {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3254,7 +3254,7 @@ impl FromJson for GetChatMember {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3324,7 +3324,7 @@ impl FromJson for GetUserPersonalChatMessages {
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3393,7 +3393,7 @@ impl FromJson for SetChatStickerSet {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut sticker_set_name, "sticker_set_name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3461,7 +3461,7 @@ impl FromJson for DeleteChatStickerSet {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3535,7 +3535,7 @@ impl FromJson for GetUserChatBoosts {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3660,7 +3660,7 @@ impl FromJson for GiftPremiumSubscription {
                 3 => r.field(&mut text, "text")?,
                 4 => r.field(&mut text_parse_mode, "text_parse_mode")?,
                 5 => r.field(&mut text_entities, "text_entities")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3743,7 +3743,7 @@ impl FromJson for VerifyUser {
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut custom_description, "custom_description")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3822,7 +3822,7 @@ impl FromJson for VerifyChat {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut custom_description, "custom_description")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3888,7 +3888,7 @@ impl FromJson for RemoveUserVerification {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3951,7 +3951,7 @@ impl FromJson for RemoveChatVerification {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -187,7 +187,7 @@ impl FromJson for EditMessageText {
                 7 => r.field(&mut link_preview_options, "link_preview_options")?,
                 8 => r.field(&mut rich_message, "rich_message")?,
                 9 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -396,7 +396,7 @@ impl FromJson for EditMessageCaption {
                 6 => r.field(&mut caption_entities, "caption_entities")?,
                 7 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -542,7 +542,7 @@ impl FromJson for EditMessageMedia {
                 3 => r.field(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut media, "media")?,
                 5 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -761,7 +761,7 @@ impl FromJson for EditMessageLiveLocation {
                 8 => r.field(&mut heading, "heading")?,
                 9 => r.field(&mut proximity_alert_radius, "proximity_alert_radius")?,
                 10 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -899,7 +899,7 @@ impl FromJson for StopMessageLiveLocation {
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.field(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1011,7 +1011,7 @@ impl FromJson for EditMessageChecklist {
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.field(&mut checklist, "checklist")?,
                 4 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1145,7 +1145,7 @@ impl FromJson for EditMessageReplyMarkup {
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.field(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1253,7 +1253,7 @@ impl FromJson for StopPoll {
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1432,7 +1432,7 @@ impl FromJson for EditEphemeralMessageText {
                 6 => r.field(&mut rich_message, "rich_message")?,
                 7 => r.field(&mut link_preview_options, "link_preview_options")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1554,7 +1554,7 @@ impl FromJson for EditEphemeralMessageMedia {
                 2 => r.field(&mut ephemeral_message_id, "ephemeral_message_id")?,
                 3 => r.field(&mut media, "media")?,
                 4 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1724,7 +1724,7 @@ impl FromJson for EditEphemeralMessageCaption {
                 5 => r.field(&mut caption_entities, "caption_entities")?,
                 6 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1831,7 +1831,7 @@ impl FromJson for EditEphemeralMessageReplyMarkup {
                 1 => r.field(&mut receiver_user_id, "receiver_user_id")?,
                 2 => r.field(&mut ephemeral_message_id, "ephemeral_message_id")?,
                 3 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1923,7 +1923,7 @@ impl FromJson for ApproveSuggestedPost {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_id, "message_id")?,
                 2 => r.field(&mut send_date, "send_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2010,7 +2010,7 @@ impl FromJson for DeclineSuggestedPost {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_id, "message_id")?,
                 2 => r.field(&mut comment, "comment")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2084,7 +2084,7 @@ impl FromJson for DeleteMessage {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_id, "message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2161,7 +2161,7 @@ impl FromJson for DeleteMessages {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_ids, "message_ids")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2247,7 +2247,7 @@ impl FromJson for DeleteEphemeralMessage {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut receiver_user_id, "receiver_user_id")?,
                 2 => r.field(&mut ephemeral_message_id, "ephemeral_message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2353,7 +2353,7 @@ impl FromJson for DeleteMessageReaction {
                 1 => r.field(&mut message_id, "message_id")?,
                 2 => r.field(&mut user_id, "user_id")?,
                 3 => r.field(&mut actor_chat_id, "actor_chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2453,7 +2453,7 @@ impl FromJson for DeleteAllMessageReactions {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.field(&mut actor_chat_id, "actor_chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -33,7 +33,7 @@ impl Serialize for GetForumTopicIconStickers {
 impl FromJson for GetForumTopicIconStickers {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -126,7 +126,7 @@ impl FromJson for CreateForumTopic {
                 1 => r.field(&mut name, "name")?,
                 2 => r.field(&mut icon_color, "icon_color")?,
                 3 => r.field(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -231,7 +231,7 @@ impl FromJson for EditForumTopic {
                 1 => r.field(&mut message_thread_id, "message_thread_id")?,
                 2 => r.field(&mut name, "name")?,
                 3 => r.field(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -308,7 +308,7 @@ impl FromJson for CloseForumTopic {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_thread_id, "message_thread_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -383,7 +383,7 @@ impl FromJson for ReopenForumTopic {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_thread_id, "message_thread_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -458,7 +458,7 @@ impl FromJson for DeleteForumTopic {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_thread_id, "message_thread_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -533,7 +533,7 @@ impl FromJson for UnpinAllForumTopicMessages {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut message_thread_id, "message_thread_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -608,7 +608,7 @@ impl FromJson for EditGeneralForumTopic {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut name, "name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -676,7 +676,7 @@ impl FromJson for CloseGeneralForumTopic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -743,7 +743,7 @@ impl FromJson for ReopenGeneralForumTopic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -810,7 +810,7 @@ impl FromJson for HideGeneralForumTopic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -877,7 +877,7 @@ impl FromJson for UnhideGeneralForumTopic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -944,7 +944,7 @@ impl FromJson for UnpinAllGeneralForumTopicMessages {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -168,7 +168,7 @@ impl FromJson for SendGame {
                 7 => r.field(&mut message_effect_id, "message_effect_id")?,
                 8 => r.field(&mut reply_parameters, "reply_parameters")?,
                 9 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -321,7 +321,7 @@ impl FromJson for SetGameScore {
                 4 => r.field(&mut chat_id, "chat_id")?,
                 5 => r.field(&mut message_id, "message_id")?,
                 6 => r.field(&mut inline_message_id, "inline_message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -427,7 +427,7 @@ impl FromJson for GetGameHighScores {
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.field(&mut inline_message_id, "inline_message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -33,7 +33,7 @@ impl Serialize for GetAvailableGifts {
 impl FromJson for GetAvailableGifts {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -179,7 +179,7 @@ impl FromJson for SendGift {
                 4 => r.field(&mut text, "text")?,
                 5 => r.field(&mut text_parse_mode, "text_parse_mode")?,
                 6 => r.field(&mut text_entities, "text_entities")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -270,7 +270,7 @@ impl FromJson for SetBusinessAccountGiftSettings {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut show_gift_button, "show_gift_button")?,
                 2 => r.field(&mut accepted_gift_types, "accepted_gift_types")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -491,7 +491,7 @@ impl FromJson for GetBusinessAccountGifts {
                 8 => r.field(&mut sort_by_price, "sort_by_price")?,
                 9 => r.field(&mut offset, "offset")?,
                 10 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -688,7 +688,7 @@ impl FromJson for GetUserGifts {
                 6 => r.field(&mut sort_by_price, "sort_by_price")?,
                 7 => r.field(&mut offset, "offset")?,
                 8 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -913,7 +913,7 @@ impl FromJson for GetChatGifts {
                 8 => r.field(&mut sort_by_price, "sort_by_price")?,
                 9 => r.field(&mut offset, "offset")?,
                 10 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -995,7 +995,7 @@ impl FromJson for ConvertGiftToStars {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1096,7 +1096,7 @@ impl FromJson for UpgradeGift {
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
                 2 => r.field(&mut keep_original_details, "keep_original_details")?,
                 3 => r.field(&mut star_count, "star_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1195,7 +1195,7 @@ impl FromJson for TransferGift {
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
                 2 => r.field(&mut new_owner_chat_id, "new_owner_chat_id")?,
                 3 => r.field(&mut star_count, "star_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

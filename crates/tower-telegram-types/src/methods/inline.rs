@@ -125,7 +125,7 @@ impl FromJson for AnswerInlineQuery {
                 3 => r.field(&mut is_personal, "is_personal")?,
                 4 => r.field(&mut next_offset, "next_offset")?,
                 5 => r.field(&mut button, "button")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

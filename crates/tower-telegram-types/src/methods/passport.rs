@@ -48,7 +48,7 @@ impl FromJson for SetPassportDataErrors {
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut errors, "errors")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -466,7 +466,7 @@ impl FromJson for SendInvoice {
                 28 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 29 => r.field(&mut reply_parameters, "reply_parameters")?,
                 30 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -855,7 +855,7 @@ impl FromJson for CreateInvoiceLink {
                 )?,
                 20 => r.field(&mut send_email_to_provider, "send_email_to_provider")?,
                 21 => r.field(&mut is_flexible, "is_flexible")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -976,7 +976,7 @@ impl FromJson for AnswerShippingQuery {
                 1 => r.field(&mut ok, "ok")?,
                 2 => r.field(&mut shipping_options, "shipping_options")?,
                 3 => r.field(&mut error_message, "error_message")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1066,7 +1066,7 @@ impl FromJson for AnswerPreCheckoutQuery {
                 0 => r.field(&mut pre_checkout_query_id, "pre_checkout_query_id")?,
                 1 => r.field(&mut ok, "ok")?,
                 2 => r.field(&mut error_message, "error_message")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1123,7 +1123,7 @@ impl Serialize for GetMyStarBalance {
 impl FromJson for GetMyStarBalance {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -1208,7 +1208,7 @@ impl FromJson for GetStarTransactions {
             })? {
                 0 => r.field(&mut offset, "offset")?,
                 1 => r.field(&mut limit, "limit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1280,7 +1280,7 @@ impl FromJson for RefundStarPayment {
                     &mut telegram_payment_charge_id,
                     "telegram_payment_charge_id",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1369,7 +1369,7 @@ impl FromJson for EditUserStarSubscription {
                     "telegram_payment_charge_id",
                 )?,
                 2 => r.field(&mut is_canceled, "is_canceled")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

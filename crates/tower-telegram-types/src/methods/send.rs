@@ -281,7 +281,7 @@ impl FromJson for SendMessage {
                 13 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 14 => r.field(&mut reply_parameters, "reply_parameters")?,
                 15 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -491,7 +491,7 @@ impl FromJson for ForwardMessage {
                 7 => r.field(&mut message_effect_id, "message_effect_id")?,
                 8 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 9 => r.field(&mut message_id, "message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -645,7 +645,7 @@ impl FromJson for ForwardMessages {
                 4 => r.field(&mut message_ids, "message_ids")?,
                 5 => r.field(&mut disable_notification, "disable_notification")?,
                 6 => r.field(&mut protect_content, "protect_content")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -949,7 +949,7 @@ impl FromJson for CopyMessage {
                 14 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 15 => r.field(&mut reply_parameters, "reply_parameters")?,
                 16 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1123,7 +1123,7 @@ impl FromJson for CopyMessages {
                 5 => r.field(&mut disable_notification, "disable_notification")?,
                 6 => r.field(&mut protect_content, "protect_content")?,
                 7 => r.field(&mut remove_caption, "remove_caption")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1462,7 +1462,7 @@ impl FromJson for SendPhoto {
                 15 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 16 => r.field(&mut reply_parameters, "reply_parameters")?,
                 17 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1819,7 +1819,7 @@ impl FromJson for SendLivePhoto {
                 16 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 17 => r.field(&mut reply_parameters, "reply_parameters")?,
                 18 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2199,7 +2199,7 @@ impl FromJson for SendAudio {
                 17 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 18 => r.field(&mut reply_parameters, "reply_parameters")?,
                 19 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2553,7 +2553,7 @@ impl FromJson for SendDocument {
                 15 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 16 => r.field(&mut reply_parameters, "reply_parameters")?,
                 17 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3007,7 +3007,7 @@ impl FromJson for SendVideo {
                 22 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 23 => r.field(&mut reply_parameters, "reply_parameters")?,
                 24 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3424,7 +3424,7 @@ impl FromJson for SendAnimation {
                 19 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 20 => r.field(&mut reply_parameters, "reply_parameters")?,
                 21 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3762,7 +3762,7 @@ impl FromJson for SendVoice {
                 14 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 15 => r.field(&mut reply_parameters, "reply_parameters")?,
                 16 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4079,7 +4079,7 @@ impl FromJson for SendVideoNote {
                 13 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 14 => r.field(&mut reply_parameters, "reply_parameters")?,
                 15 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4399,7 +4399,7 @@ impl FromJson for SendPaidMedia {
                 14 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 15 => r.field(&mut reply_parameters, "reply_parameters")?,
                 16 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4628,7 +4628,7 @@ impl FromJson for SendMediaGroup {
                 7 => r.field(&mut allow_paid_broadcast, "allow_paid_broadcast")?,
                 8 => r.field(&mut message_effect_id, "message_effect_id")?,
                 9 => r.field(&mut reply_parameters, "reply_parameters")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4958,7 +4958,7 @@ impl FromJson for SendLocation {
                 15 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 16 => r.field(&mut reply_parameters, "reply_parameters")?,
                 17 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5310,7 +5310,7 @@ impl FromJson for SendVenue {
                 17 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 18 => r.field(&mut reply_parameters, "reply_parameters")?,
                 19 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5620,7 +5620,7 @@ impl FromJson for SendContact {
                 13 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 14 => r.field(&mut reply_parameters, "reply_parameters")?,
                 15 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6193,7 +6193,7 @@ impl FromJson for SendPoll {
                 31 => r.field(&mut message_effect_id, "message_effect_id")?,
                 32 => r.field(&mut reply_parameters, "reply_parameters")?,
                 33 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6394,7 +6394,7 @@ impl FromJson for SendChecklist {
                 5 => r.field(&mut message_effect_id, "message_effect_id")?,
                 6 => r.field(&mut reply_parameters, "reply_parameters")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6638,7 +6638,7 @@ impl FromJson for SendDice {
                 9 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 10 => r.field(&mut reply_parameters, "reply_parameters")?,
                 11 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6813,7 +6813,7 @@ impl FromJson for SendMessageDraft {
                 5 => r.field(&mut entities, "entities")?,
                 6 => r.field(&mut can_stop, "can_stop")?,
                 7 => r.field(&mut keep_on_stop, "keep_on_stop")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6922,7 +6922,7 @@ impl FromJson for SendChatAction {
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut message_thread_id, "message_thread_id")?,
                 3 => r.field(&mut action, "action")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -7005,7 +7005,7 @@ impl FromJson for SendChatJoinRequestWebApp {
                     "chat_join_request_query_id",
                 )?,
                 1 => r.field(&mut web_app_url, "web_app_url")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -7251,7 +7251,7 @@ impl FromJson for SendRichMessage {
                 10 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 11 => r.field(&mut reply_parameters, "reply_parameters")?,
                 12 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -7395,7 +7395,7 @@ impl FromJson for SendRichMessageDraft {
                 3 => r.field(&mut rich_message, "rich_message")?,
                 4 => r.field(&mut can_stop, "can_stop")?,
                 5 => r.field(&mut keep_on_stop, "keep_on_stop")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

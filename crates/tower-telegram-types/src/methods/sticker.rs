@@ -239,7 +239,7 @@ impl FromJson for SendSticker {
                 11 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
                 12 => r.field(&mut reply_parameters, "reply_parameters")?,
                 13 => r.field(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -323,7 +323,7 @@ impl FromJson for GetStickerSet {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -384,7 +384,7 @@ impl FromJson for GetCustomEmojiStickers {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut custom_emoji_ids, "custom_emoji_ids")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -463,7 +463,7 @@ impl FromJson for UploadStickerFile {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut sticker, "sticker")?,
                 2 => r.field(&mut sticker_format, "sticker_format")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -588,7 +588,7 @@ impl FromJson for CreateNewStickerSet {
                 3 => r.field(&mut stickers, "stickers")?,
                 4 => r.field(&mut sticker_type, "sticker_type")?,
                 5 => r.field(&mut needs_repainting, "needs_repainting")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -676,7 +676,7 @@ impl FromJson for AddStickerToSet {
                 0 => r.field(&mut user_id, "user_id")?,
                 1 => r.field(&mut name, "name")?,
                 2 => r.field(&mut sticker, "sticker")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -754,7 +754,7 @@ impl FromJson for SetStickerPositionInSet {
             })? {
                 0 => r.field(&mut sticker, "sticker")?,
                 1 => r.field(&mut position, "position")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -818,7 +818,7 @@ impl FromJson for DeleteStickerFromSet {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut sticker, "sticker")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -907,7 +907,7 @@ impl FromJson for ReplaceStickerInSet {
                 1 => r.field(&mut name, "name")?,
                 2 => r.field(&mut old_sticker, "old_sticker")?,
                 3 => r.field(&mut sticker, "sticker")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -986,7 +986,7 @@ impl FromJson for SetStickerEmojiList {
             })? {
                 0 => r.field(&mut sticker, "sticker")?,
                 1 => r.field(&mut emoji_list, "emoji_list")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1065,7 +1065,7 @@ impl FromJson for SetStickerKeywords {
             })? {
                 0 => r.field(&mut sticker, "sticker")?,
                 1 => r.field(&mut keywords, "keywords")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1144,7 +1144,7 @@ impl FromJson for SetStickerMaskPosition {
             })? {
                 0 => r.field(&mut sticker, "sticker")?,
                 1 => r.field(&mut mask_position, "mask_position")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1215,7 +1215,7 @@ impl FromJson for SetStickerSetTitle {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut title, "title")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1308,7 +1308,7 @@ impl FromJson for SetStickerSetThumbnail {
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.field(&mut thumbnail, "thumbnail")?,
                 3 => r.field(&mut format, "format")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1395,7 +1395,7 @@ impl FromJson for SetCustomEmojiStickerSetThumbnail {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1457,7 +1457,7 @@ impl FromJson for DeleteStickerSet {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

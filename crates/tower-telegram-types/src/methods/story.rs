@@ -149,7 +149,7 @@ impl FromJson for PostStory {
                 6 => r.field(&mut areas, "areas")?,
                 7 => r.field(&mut post_to_chat_page, "post_to_chat_page")?,
                 8 => r.field(&mut protect_content, "protect_content")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -280,7 +280,7 @@ impl FromJson for RepostStory {
                 3 => r.field(&mut active_period, "active_period")?,
                 4 => r.field(&mut post_to_chat_page, "post_to_chat_page")?,
                 5 => r.field(&mut protect_content, "protect_content")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -424,7 +424,7 @@ impl FromJson for EditStory {
                 4 => r.field(&mut parse_mode, "parse_mode")?,
                 5 => r.field(&mut caption_entities, "caption_entities")?,
                 6 => r.field(&mut areas, "areas")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -504,7 +504,7 @@ impl FromJson for DeleteStory {
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut story_id, "story_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

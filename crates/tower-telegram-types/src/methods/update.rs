@@ -102,7 +102,7 @@ impl FromJson for GetUpdates {
                 1 => r.field(&mut limit, "limit")?,
                 2 => r.field(&mut timeout, "timeout")?,
                 3 => r.field(&mut allowed_updates, "allowed_updates")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -274,7 +274,7 @@ impl FromJson for SetWebhook {
                 4 => r.field(&mut allowed_updates, "allowed_updates")?,
                 5 => r.field(&mut drop_pending_updates, "drop_pending_updates")?,
                 6 => r.field(&mut secret_token, "secret_token")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -368,7 +368,7 @@ impl FromJson for DeleteWebhook {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut drop_pending_updates, "drop_pending_updates")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -423,7 +423,7 @@ impl Serialize for GetWebhookInfo {
 impl FromJson for GetWebhookInfo {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }

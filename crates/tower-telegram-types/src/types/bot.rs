@@ -23,7 +23,7 @@ impl FromJson for ManagedBotCreated {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut bot, "bot")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -69,7 +69,7 @@ impl FromJson for ManagedBotUpdated {
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut bot, "bot")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -122,7 +122,7 @@ impl FromJson for BotSubscriptionUpdated {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut invoice_payload, "invoice_payload")?,
                 2 => r.field(&mut state, "state")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -172,7 +172,7 @@ impl FromJson for BotAccessSettings {
             })? {
                 0 => r.field(&mut is_access_restricted, "is_access_restricted")?,
                 1 => r.optional(&mut added_users, "added_users")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -245,7 +245,7 @@ impl FromJson for BotCommand {
                 0 => r.field(&mut command, "command")?,
                 1 => r.field(&mut description, "description")?,
                 2 => r.optional(&mut is_ephemeral, "is_ephemeral")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -393,7 +393,7 @@ impl FromJson for BotCommandScopeDefault {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -436,7 +436,7 @@ impl FromJson for BotCommandScopeAllPrivateChats {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -479,7 +479,7 @@ impl FromJson for BotCommandScopeAllGroupChats {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -522,7 +522,7 @@ impl FromJson for BotCommandScopeAllChatAdministrators {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -573,7 +573,7 @@ impl FromJson for BotCommandScopeChat {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -627,7 +627,7 @@ impl FromJson for BotCommandScopeChatAdministrators {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -687,7 +687,7 @@ impl FromJson for BotCommandScopeChatMember {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -731,7 +731,7 @@ impl FromJson for BotName {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -772,7 +772,7 @@ impl FromJson for BotDescription {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut description, "description")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -813,7 +813,7 @@ impl FromJson for BotShortDescription {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut short_description, "short_description")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

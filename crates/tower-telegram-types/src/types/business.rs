@@ -33,7 +33,7 @@ impl FromJson for BusinessIntro {
                 0 => r.optional(&mut title, "title")?,
                 1 => r.optional(&mut message, "message")?,
                 2 => r.optional(&mut sticker, "sticker")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -89,7 +89,7 @@ impl FromJson for BusinessLocation {
             })? {
                 0 => r.field(&mut address, "address")?,
                 1 => r.optional(&mut location, "location")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -139,7 +139,7 @@ impl FromJson for BusinessOpeningHoursInterval {
             })? {
                 0 => r.field(&mut opening_minute, "opening_minute")?,
                 1 => r.field(&mut closing_minute, "closing_minute")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -187,7 +187,7 @@ impl FromJson for BusinessOpeningHours {
             })? {
                 0 => r.field(&mut time_zone_name, "time_zone_name")?,
                 1 => r.field(&mut opening_hours, "opening_hours")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -301,7 +301,7 @@ impl FromJson for BusinessBotRights {
                 )?,
                 12 => r.optional(&mut can_transfer_stars, "can_transfer_stars")?,
                 13 => r.optional(&mut can_manage_stories, "can_manage_stories")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -421,7 +421,7 @@ impl FromJson for BusinessConnection {
                 3 => r.field(&mut date, "date")?,
                 4 => r.optional(&mut rights, "rights")?,
                 5 => r.field(&mut is_enabled, "is_enabled")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -484,7 +484,7 @@ impl FromJson for BusinessMessagesDeleted {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
                 1 => r.field(&mut chat, "chat")?,
                 2 => r.field(&mut message_ids, "message_ids")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

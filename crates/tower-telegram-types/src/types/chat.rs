@@ -244,7 +244,7 @@ impl FromJson for User {
                     &mut supports_join_request_queries,
                     "supports_join_request_queries",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -394,7 +394,7 @@ impl FromJson for Chat {
                 5 => r.optional(&mut last_name, "last_name")?,
                 6 => r.optional(&mut is_forum, "is_forum")?,
                 7 => r.optional(&mut is_direct_messages, "is_direct_messages")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -744,7 +744,7 @@ impl FromJson for ChatFullInfo {
                 50 => r.optional(&mut paid_message_star_count, "paid_message_star_count")?,
                 51 => r.optional(&mut guard_bot, "guard_bot")?,
                 52 => r.optional(&mut community, "community")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -986,7 +986,7 @@ impl FromJson for Link {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1037,7 +1037,7 @@ impl FromJson for ProximityAlertTriggered {
                 0 => r.field(&mut traveler, "traveler")?,
                 1 => r.field(&mut watcher, "watcher")?,
                 2 => r.field(&mut distance, "distance")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1082,7 +1082,7 @@ impl FromJson for ChatBoostAdded {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut boost_count, "boost_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1183,7 +1183,7 @@ impl FromJson for BackgroundFillSolid {
             })? {
                 0 => r.field(&mut color, "color")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1238,7 +1238,7 @@ impl FromJson for BackgroundFillGradient {
                 1 => r.field(&mut bottom_color, "bottom_color")?,
                 2 => r.field(&mut rotation_angle, "rotation_angle")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1287,7 +1287,7 @@ impl FromJson for BackgroundFillFreeformGradient {
             })? {
                 0 => r.field(&mut colors, "colors")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1404,7 +1404,7 @@ impl FromJson for BackgroundTypeFill {
                 0 => r.field(&mut fill, "fill")?,
                 1 => r.field(&mut dark_theme_dimming, "dark_theme_dimming")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1466,7 +1466,7 @@ impl FromJson for BackgroundTypeWallpaper {
                 2 => r.optional(&mut is_blurred, "is_blurred")?,
                 3 => r.optional(&mut is_moving, "is_moving")?,
                 4 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1541,7 +1541,7 @@ impl FromJson for BackgroundTypePattern {
                 3 => r.optional(&mut is_inverted, "is_inverted")?,
                 4 => r.optional(&mut is_moving, "is_moving")?,
                 5 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1598,7 +1598,7 @@ impl FromJson for BackgroundTypeChatTheme {
             })? {
                 0 => r.field(&mut theme_name, "theme_name")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1640,7 +1640,7 @@ impl FromJson for ChatBackground {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut kind, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1681,7 +1681,7 @@ impl FromJson for CommunityChatAdded {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut community, "community")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1722,7 +1722,7 @@ impl FromJson for CommunityChatJoined {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut community, "community")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1753,7 +1753,7 @@ impl FromJson for CommunityChatRemoved {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -1807,7 +1807,7 @@ impl FromJson for SharedUser {
                 2 => r.optional(&mut last_name, "last_name")?,
                 3 => r.optional(&mut username, "username")?,
                 4 => r.optional(&mut photo, "photo")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1869,7 +1869,7 @@ impl FromJson for UsersShared {
             })? {
                 0 => r.field(&mut request_id, "request_id")?,
                 1 => r.field(&mut users, "users")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1932,7 +1932,7 @@ impl FromJson for ChatShared {
                 2 => r.optional(&mut title, "title")?,
                 3 => r.optional(&mut username, "username")?,
                 4 => r.optional(&mut photo, "photo")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1997,7 +1997,7 @@ impl FromJson for WriteAccessAllowed {
                 0 => r.optional(&mut from_request, "from_request")?,
                 1 => r.optional(&mut web_app_name, "web_app_name")?,
                 2 => r.optional(&mut from_attachment_menu, "from_attachment_menu")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2112,7 +2112,7 @@ impl FromJson for LinkPreviewOptions {
                 2 => r.optional(&mut prefer_small_media, "prefer_small_media")?,
                 3 => r.optional(&mut prefer_large_media, "prefer_large_media")?,
                 4 => r.optional(&mut show_above_text, "show_above_text")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2234,7 +2234,7 @@ impl FromJson for SwitchInlineQueryChosenChat {
                 2 => r.optional(&mut allow_bot_chats, "allow_bot_chats")?,
                 3 => r.optional(&mut allow_group_chats, "allow_group_chats")?,
                 4 => r.optional(&mut allow_channel_chats, "allow_channel_chats")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2297,7 +2297,7 @@ impl FromJson for Community {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut name, "name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2393,7 +2393,7 @@ impl FromJson for ChatInviteLink {
                 )?,
                 9 => r.optional(&mut subscription_period, "subscription_period")?,
                 10 => r.optional(&mut subscription_price, "subscription_price")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2631,7 +2631,7 @@ impl FromJson for ChatAdministratorRights {
                 )?,
                 16 => r.optional(&mut can_manage_tags, "can_manage_tags")?,
                 17 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2757,7 +2757,7 @@ impl FromJson for ChatMemberUpdated {
                     &mut via_chat_folder_invite_link,
                     "via_chat_folder_invite_link",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2922,7 +2922,7 @@ impl FromJson for ChatMemberOwner {
                 1 => r.field(&mut is_anonymous, "is_anonymous")?,
                 2 => r.optional(&mut custom_title, "custom_title")?,
                 3 => r.tag(&mut is_tagged, "status")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3078,7 +3078,7 @@ impl FromJson for ChatMemberAdministrator {
                 19 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
                 20 => r.optional(&mut custom_title, "custom_title")?,
                 21 => r.tag(&mut is_tagged, "status")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3189,7 +3189,7 @@ impl FromJson for ChatMemberMember {
                 1 => r.field(&mut user, "user")?,
                 2 => r.optional(&mut until_date, "until_date")?,
                 3 => r.tag(&mut is_tagged, "status")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3339,7 +3339,7 @@ impl FromJson for ChatMemberRestricted {
                 18 => r.field(&mut can_manage_topics, "can_manage_topics")?,
                 19 => r.field(&mut until_date, "until_date")?,
                 20 => r.tag(&mut is_tagged, "status")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3426,7 +3426,7 @@ impl FromJson for ChatMemberLeft {
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.tag(&mut is_tagged, "status")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3478,7 +3478,7 @@ impl FromJson for ChatMemberBanned {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut until_date, "until_date")?,
                 2 => r.tag(&mut is_tagged, "status")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3552,7 +3552,7 @@ impl FromJson for ChatJoinRequest {
                 4 => r.optional(&mut bio, "bio")?,
                 5 => r.optional(&mut invite_link, "invite_link")?,
                 6 => r.optional(&mut query_id, "query_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3807,7 +3807,7 @@ impl FromJson for ChatPermissions {
                 13 => r.optional(&mut can_invite_users, "can_invite_users")?,
                 14 => r.optional(&mut can_pin_messages, "can_pin_messages")?,
                 15 => r.optional(&mut can_manage_topics, "can_manage_topics")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3919,7 +3919,7 @@ impl FromJson for Birthdate {
                 0 => r.field(&mut day, "day")?,
                 1 => r.field(&mut month, "month")?,
                 2 => r.optional(&mut year, "year")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3981,7 +3981,7 @@ impl FromJson for UserRating {
                 1 => r.field(&mut rating, "rating")?,
                 2 => r.field(&mut current_level_rating, "current_level_rating")?,
                 3 => r.optional(&mut next_level_rating, "next_level_rating")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4035,7 +4035,7 @@ impl FromJson for StarAmount {
             })? {
                 0 => r.field(&mut amount, "amount")?,
                 1 => r.optional(&mut nanostar_amount, "nanostar_amount")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4140,7 +4140,7 @@ impl FromJson for ChatBoostSourcePremium {
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4197,7 +4197,7 @@ impl FromJson for ChatBoost {
                 1 => r.field(&mut add_date, "add_date")?,
                 2 => r.field(&mut expiration_date, "expiration_date")?,
                 3 => r.field(&mut source, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4249,7 +4249,7 @@ impl FromJson for ChatBoostUpdated {
             })? {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.field(&mut boost, "boost")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4307,7 +4307,7 @@ impl FromJson for ChatBoostRemoved {
                 1 => r.field(&mut boost_id, "boost_id")?,
                 2 => r.field(&mut remove_date, "remove_date")?,
                 3 => r.field(&mut source, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4354,7 +4354,7 @@ impl FromJson for ChatOwnerLeft {
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut new_owner, "new_owner")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4395,7 +4395,7 @@ impl FromJson for ChatOwnerChanged {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut new_owner, "new_owner")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4436,7 +4436,7 @@ impl FromJson for UserChatBoosts {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut boosts, "boosts")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4484,7 +4484,7 @@ impl FromJson for ResponseParameters {
             })? {
                 0 => r.optional(&mut migrate_to_chat_id, "migrate_to_chat_id")?,
                 1 => r.optional(&mut retry_after, "retry_after")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -48,7 +48,7 @@ impl FromJson for ChecklistTask {
                 3 => r.optional(&mut completed_by_user, "completed_by_user")?,
                 4 => r.optional(&mut completed_by_chat, "completed_by_chat")?,
                 5 => r.optional(&mut completion_date, "completion_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -130,7 +130,7 @@ impl FromJson for Checklist {
                     &mut others_can_mark_tasks_as_done,
                     "others_can_mark_tasks_as_done",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -224,7 +224,7 @@ impl FromJson for InputChecklistTask {
                 1 => r.field(&mut text, "text")?,
                 2 => r.field(&mut parse_mode, "parse_mode")?,
                 3 => r.field(&mut text_entities, "text_entities")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -341,7 +341,7 @@ impl FromJson for InputChecklist {
                     &mut others_can_mark_tasks_as_done,
                     "others_can_mark_tasks_as_done",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -413,7 +413,7 @@ impl FromJson for ChecklistTasksDone {
                     &mut marked_as_not_done_task_ids,
                     "marked_as_not_done_task_ids",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -469,7 +469,7 @@ impl FromJson for ChecklistTasksAdded {
             })? {
                 0 => r.optional(&mut checklist_message, "checklist_message")?,
                 1 => r.field(&mut tasks, "tasks")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -38,7 +38,7 @@ impl FromJson for ForumTopicCreated {
                 1 => r.field(&mut icon_color, "icon_color")?,
                 2 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
                 3 => r.optional(&mut is_name_implicit, "is_name_implicit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -79,7 +79,7 @@ impl FromJson for ForumTopicClosed {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -118,7 +118,7 @@ impl FromJson for ForumTopicEdited {
             })? {
                 0 => r.optional(&mut name, "name")?,
                 1 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -155,7 +155,7 @@ impl FromJson for ForumTopicReopened {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -179,7 +179,7 @@ impl FromJson for GeneralForumTopicHidden {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -203,7 +203,7 @@ impl FromJson for GeneralForumTopicUnhidden {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -245,7 +245,7 @@ impl FromJson for DirectMessagePriceChanged {
                     "are_direct_messages_enabled",
                 )?,
                 1 => r.optional(&mut direct_message_star_count, "direct_message_star_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -303,7 +303,7 @@ impl FromJson for SuggestedPostApproved {
                 0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.optional(&mut price, "price")?,
                 2 => r.field(&mut send_date, "send_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -357,7 +357,7 @@ impl FromJson for SuggestedPostApprovalFailed {
             })? {
                 0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut price, "price")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -407,7 +407,7 @@ impl FromJson for SuggestedPostDeclined {
             })? {
                 0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.optional(&mut comment, "comment")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -469,7 +469,7 @@ impl FromJson for SuggestedPostPaid {
                 1 => r.field(&mut currency, "currency")?,
                 2 => r.optional(&mut amount, "amount")?,
                 3 => r.optional(&mut star_amount, "star_amount")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -527,7 +527,7 @@ impl FromJson for SuggestedPostRefunded {
             })? {
                 0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut reason, "reason")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -588,7 +588,7 @@ impl FromJson for SuggestedPostPrice {
             })? {
                 0 => r.field(&mut currency, "currency")?,
                 1 => r.field(&mut amount, "amount")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -640,7 +640,7 @@ impl FromJson for SuggestedPostInfo {
                 0 => r.field(&mut state, "state")?,
                 1 => r.optional(&mut price, "price")?,
                 2 => r.optional(&mut send_date, "send_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -716,7 +716,7 @@ impl FromJson for SuggestedPostParameters {
             })? {
                 0 => r.field(&mut price, "price")?,
                 1 => r.field(&mut send_date, "send_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -765,7 +765,7 @@ impl FromJson for DirectMessagesTopic {
             })? {
                 0 => r.field(&mut topic_id, "topic_id")?,
                 1 => r.optional(&mut user, "user")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -830,7 +830,7 @@ impl FromJson for ForumTopic {
                 2 => r.field(&mut icon_color, "icon_color")?,
                 3 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
                 4 => r.optional(&mut is_name_implicit, "is_name_implicit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -48,7 +48,7 @@ impl FromJson for Game {
                 3 => r.optional(&mut text, "text")?,
                 4 => r.optional(&mut text_entities, "text_entities")?,
                 5 => r.optional(&mut animation, "animation")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -103,7 +103,7 @@ impl FromJson for CallbackGame {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -146,7 +146,7 @@ impl FromJson for GameHighScore {
                 0 => r.field(&mut position, "position")?,
                 1 => r.field(&mut user, "user")?,
                 2 => r.field(&mut score, "score")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -33,7 +33,7 @@ impl FromJson for StoryAreaTypeUniqueGift {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -85,7 +85,7 @@ impl FromJson for GiftBackground {
                 0 => r.field(&mut center_color, "center_color")?,
                 1 => r.field(&mut edge_color, "edge_color")?,
                 2 => r.field(&mut text_color, "text_color")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -190,7 +190,7 @@ impl FromJson for Gift {
                 10 => r.optional(&mut background, "background")?,
                 11 => r.optional(&mut unique_gift_variant_count, "unique_gift_variant_count")?,
                 12 => r.optional(&mut publisher_chat, "publisher_chat")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -275,7 +275,7 @@ impl FromJson for Gifts {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut gifts, "gifts")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -331,7 +331,7 @@ impl FromJson for UniqueGiftModel {
                 1 => r.field(&mut sticker, "sticker")?,
                 2 => r.field(&mut rarity_per_mille, "rarity_per_mille")?,
                 3 => r.optional(&mut rarity, "rarity")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -390,7 +390,7 @@ impl FromJson for UniqueGiftSymbol {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut sticker, "sticker")?,
                 2 => r.field(&mut rarity_per_mille, "rarity_per_mille")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -450,7 +450,7 @@ impl FromJson for UniqueGiftBackdropColors {
                 1 => r.field(&mut edge_color, "edge_color")?,
                 2 => r.field(&mut symbol_color, "symbol_color")?,
                 3 => r.field(&mut text_color, "text_color")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -507,7 +507,7 @@ impl FromJson for UniqueGiftBackdrop {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut colors, "colors")?,
                 2 => r.field(&mut rarity_per_mille, "rarity_per_mille")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -577,7 +577,7 @@ impl FromJson for UniqueGiftColors {
                 3 => r.field(&mut light_theme_other_colors, "light_theme_other_colors")?,
                 4 => r.field(&mut dark_theme_main_color, "dark_theme_main_color")?,
                 5 => r.field(&mut dark_theme_other_colors, "dark_theme_other_colors")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -683,7 +683,7 @@ impl FromJson for UniqueGift {
                 9 => r.optional(&mut is_from_blockchain, "is_from_blockchain")?,
                 10 => r.optional(&mut colors, "colors")?,
                 11 => r.optional(&mut publisher_chat, "publisher_chat")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -804,7 +804,7 @@ impl FromJson for GiftInfo {
                 7 => r.optional(&mut entities, "entities")?,
                 8 => r.optional(&mut is_private, "is_private")?,
                 9 => r.optional(&mut unique_gift_number, "unique_gift_number")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -926,7 +926,7 @@ impl FromJson for UniqueGiftInfo {
                 7 => r.optional(&mut owned_gift_id, "owned_gift_id")?,
                 8 => r.optional(&mut transfer_star_count, "transfer_star_count")?,
                 9 => r.optional(&mut next_transfer_date, "next_transfer_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1119,7 +1119,7 @@ impl FromJson for OwnedGiftRegular {
                 12 => r.optional(&mut is_upgrade_separate, "is_upgrade_separate")?,
                 13 => r.optional(&mut unique_gift_number, "unique_gift_number")?,
                 14 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1249,7 +1249,7 @@ impl FromJson for OwnedGiftUnique {
                 6 => r.optional(&mut transfer_star_count, "transfer_star_count")?,
                 7 => r.optional(&mut next_transfer_date, "next_transfer_date")?,
                 8 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1327,7 +1327,7 @@ impl FromJson for OwnedGifts {
                 0 => r.field(&mut total_count, "total_count")?,
                 1 => r.field(&mut gifts, "gifts")?,
                 2 => r.optional(&mut next_offset, "next_offset")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1414,7 +1414,7 @@ impl FromJson for AcceptedGiftTypes {
                 2 => r.field(&mut unique_gifts, "unique_gifts")?,
                 3 => r.field(&mut premium_subscription, "premium_subscription")?,
                 4 => r.field(&mut gifts_from_channels, "gifts_from_channels")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1465,7 +1465,7 @@ impl FromJson for ChatBoostSourceGiftCode {
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

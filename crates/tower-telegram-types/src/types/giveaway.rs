@@ -23,7 +23,7 @@ impl FromJson for GiveawayCreated {
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut prize_star_count, "prize_star_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -107,7 +107,7 @@ impl FromJson for Giveaway {
                     &mut premium_subscription_month_count,
                     "premium_subscription_month_count",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -234,7 +234,7 @@ impl FromJson for GiveawayWinners {
                 9 => r.optional(&mut only_new_members, "only_new_members")?,
                 10 => r.optional(&mut was_refunded, "was_refunded")?,
                 11 => r.optional(&mut prize_description, "prize_description")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -326,7 +326,7 @@ impl FromJson for GiveawayCompleted {
                 1 => r.optional(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
                 2 => r.optional(&mut giveaway_message, "giveaway_message")?,
                 3 => r.optional(&mut is_star_giveaway, "is_star_giveaway")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -397,7 +397,7 @@ impl FromJson for ChatBoostSourceGiveaway {
                 2 => r.optional(&mut prize_star_count, "prize_star_count")?,
                 3 => r.optional(&mut is_unclaimed, "is_unclaimed")?,
                 4 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

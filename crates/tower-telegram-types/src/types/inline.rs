@@ -50,7 +50,7 @@ impl FromJson for InlineQuery {
                 3 => r.field(&mut offset, "offset")?,
                 4 => r.optional(&mut chat_type, "chat_type")?,
                 5 => r.optional(&mut location, "location")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -138,7 +138,7 @@ impl FromJson for InlineQueryResultsButton {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut web_app, "web_app")?,
                 2 => r.field(&mut start_parameter, "start_parameter")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -606,7 +606,7 @@ impl FromJson for InlineQueryResultArticle {
                 7 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 8 => r.field(&mut thumbnail_height, "thumbnail_height")?,
                 9 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -833,7 +833,7 @@ impl FromJson for InlineQueryResultPhoto {
                 11 => r.field(&mut reply_markup, "reply_markup")?,
                 12 => r.field(&mut input_message_content, "input_message_content")?,
                 13 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1087,7 +1087,7 @@ impl FromJson for InlineQueryResultGif {
                 12 => r.field(&mut reply_markup, "reply_markup")?,
                 13 => r.field(&mut input_message_content, "input_message_content")?,
                 14 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1349,7 +1349,7 @@ impl FromJson for InlineQueryResultMpeg4Gif {
                 12 => r.field(&mut reply_markup, "reply_markup")?,
                 13 => r.field(&mut input_message_content, "input_message_content")?,
                 14 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1610,7 +1610,7 @@ impl FromJson for InlineQueryResultVideo {
                 13 => r.field(&mut reply_markup, "reply_markup")?,
                 14 => r.field(&mut input_message_content, "input_message_content")?,
                 15 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1817,7 +1817,7 @@ impl FromJson for InlineQueryResultAudio {
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
                 10 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1996,7 +1996,7 @@ impl FromJson for InlineQueryResultVoice {
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
                 9 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2218,7 +2218,7 @@ impl FromJson for InlineQueryResultDocument {
                 11 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 12 => r.field(&mut thumbnail_height, "thumbnail_height")?,
                 13 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2449,7 +2449,7 @@ impl FromJson for InlineQueryResultLocation {
                 11 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 12 => r.field(&mut thumbnail_height, "thumbnail_height")?,
                 13 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2692,7 +2692,7 @@ impl FromJson for InlineQueryResultVenue {
                 12 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 13 => r.field(&mut thumbnail_height, "thumbnail_height")?,
                 14 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2899,7 +2899,7 @@ impl FromJson for InlineQueryResultContact {
                 8 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 9 => r.field(&mut thumbnail_height, "thumbnail_height")?,
                 10 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3009,7 +3009,7 @@ impl FromJson for InlineQueryResultGame {
                 1 => r.field(&mut game_short_name, "game_short_name")?,
                 2 => r.field(&mut reply_markup, "reply_markup")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3174,7 +3174,7 @@ impl FromJson for InlineQueryResultCachedPhoto {
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
                 10 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3361,7 +3361,7 @@ impl FromJson for InlineQueryResultCachedGif {
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
                 9 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3544,7 +3544,7 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
                 9 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3667,7 +3667,7 @@ impl FromJson for InlineQueryResultCachedSticker {
                 2 => r.field(&mut reply_markup, "reply_markup")?,
                 3 => r.field(&mut input_message_content, "input_message_content")?,
                 4 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3828,7 +3828,7 @@ impl FromJson for InlineQueryResultCachedDocument {
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
                 9 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4015,7 +4015,7 @@ impl FromJson for InlineQueryResultCachedVideo {
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
                 10 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4182,7 +4182,7 @@ impl FromJson for InlineQueryResultCachedVoice {
                 6 => r.field(&mut reply_markup, "reply_markup")?,
                 7 => r.field(&mut input_message_content, "input_message_content")?,
                 8 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4335,7 +4335,7 @@ impl FromJson for InlineQueryResultCachedAudio {
                 5 => r.field(&mut reply_markup, "reply_markup")?,
                 6 => r.field(&mut input_message_content, "input_message_content")?,
                 7 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4572,7 +4572,7 @@ impl FromJson for InputTextMessageContent {
                 1 => r.field(&mut parse_mode, "parse_mode")?,
                 2 => r.field(&mut entities, "entities")?,
                 3 => r.field(&mut link_preview_options, "link_preview_options")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4634,7 +4634,7 @@ impl FromJson for InputRichMessageContent {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut rich_message, "rich_message")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4744,7 +4744,7 @@ impl FromJson for InputLocationMessageContent {
                 3 => r.field(&mut live_period, "live_period")?,
                 4 => r.field(&mut heading, "heading")?,
                 5 => r.field(&mut proximity_alert_radius, "proximity_alert_radius")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4883,7 +4883,7 @@ impl FromJson for InputVenueMessageContent {
                 5 => r.field(&mut foursquare_type, "foursquare_type")?,
                 6 => r.field(&mut google_place_id, "google_place_id")?,
                 7 => r.field(&mut google_place_type, "google_place_type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4985,7 +4985,7 @@ impl FromJson for InputContactMessageContent {
                 1 => r.field(&mut first_name, "first_name")?,
                 2 => r.field(&mut last_name, "last_name")?,
                 3 => r.field(&mut vcard, "vcard")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5258,7 +5258,7 @@ impl FromJson for InputInvoiceMessageContent {
                 )?,
                 18 => r.field(&mut send_email_to_provider, "send_email_to_provider")?,
                 19 => r.field(&mut is_flexible, "is_flexible")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5387,7 +5387,7 @@ impl FromJson for ChosenInlineResult {
                 2 => r.optional(&mut location, "location")?,
                 3 => r.optional(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut query, "query")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

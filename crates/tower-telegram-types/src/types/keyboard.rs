@@ -28,7 +28,7 @@ impl FromJson for WebAppData {
             })? {
                 0 => r.field(&mut data, "data")?,
                 1 => r.field(&mut button_text, "button_text")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -79,7 +79,7 @@ impl FromJson for WebAppInfo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -200,7 +200,7 @@ impl FromJson for ReplyKeyboardMarkup {
                 4 => r.field(&mut input_field_placeholder, "input_field_placeholder")?,
                 5 => r.field(&mut selective, "selective")?,
                 6 => r.field(&mut force_reply, "force_reply")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -385,7 +385,7 @@ impl FromJson for KeyboardButton {
                 7 => r.field(&mut request_location, "request_location")?,
                 8 => r.field(&mut request_poll, "request_poll")?,
                 9 => r.field(&mut web_app, "web_app")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -543,7 +543,7 @@ impl FromJson for KeyboardButtonRequestUsers {
                 4 => r.field(&mut request_name, "request_name")?,
                 5 => r.field(&mut request_username, "request_username")?,
                 6 => r.field(&mut request_photo, "request_photo")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -737,7 +737,7 @@ impl FromJson for KeyboardButtonRequestChat {
                 8 => r.field(&mut request_title, "request_title")?,
                 9 => r.field(&mut request_username, "request_username")?,
                 10 => r.field(&mut request_photo, "request_photo")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -849,7 +849,7 @@ impl FromJson for KeyboardButtonRequestManagedBot {
                 0 => r.field(&mut request_id, "request_id")?,
                 1 => r.field(&mut suggested_name, "suggested_name")?,
                 2 => r.field(&mut suggested_username, "suggested_username")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -911,7 +911,7 @@ impl FromJson for KeyboardButtonPollType {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut kind, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -973,7 +973,7 @@ impl FromJson for ReplyKeyboardRemove {
             })? {
                 0 => r.field(&mut remove_keyboard, "remove_keyboard")?,
                 1 => r.field(&mut selective, "selective")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1040,7 +1040,7 @@ impl FromJson for InlineKeyboardMarkup {
             })? {
                 0 => r.field(&mut inline_keyboard, "inline_keyboard")?,
                 1 => r.optional(&mut force_reply, "force_reply")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1262,7 +1262,7 @@ impl FromJson for InlineKeyboardButton {
                 11 => r.optional(&mut callback_game, "callback_game")?,
                 12 => r.optional(&mut pay, "pay")?,
                 13 => r.optional(&mut disabled, "disabled")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1400,7 +1400,7 @@ impl FromJson for LoginUrl {
                 1 => r.optional(&mut forward_text, "forward_text")?,
                 2 => r.optional(&mut bot_username, "bot_username")?,
                 3 => r.optional(&mut request_write_access, "request_write_access")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1460,7 +1460,7 @@ impl FromJson for CopyTextButton {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1498,7 +1498,7 @@ impl FromJson for DisabledButton {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -1575,7 +1575,7 @@ impl FromJson for CallbackQuery {
                 4 => r.field(&mut chat_instance, "chat_instance")?,
                 5 => r.optional(&mut data, "data")?,
                 6 => r.optional(&mut game_short_name, "game_short_name")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1669,7 +1669,7 @@ impl FromJson for ForceReply {
                 0 => r.field(&mut force_reply, "force_reply")?,
                 1 => r.field(&mut input_field_placeholder, "input_field_placeholder")?,
                 2 => r.field(&mut selective, "selective")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1779,7 +1779,7 @@ impl FromJson for MenuButtonCommands {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1836,7 +1836,7 @@ impl FromJson for MenuButtonWebApp {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut web_app, "web_app")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1884,7 +1884,7 @@ impl FromJson for MenuButtonDefault {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1922,7 +1922,7 @@ impl FromJson for SentWebAppMessage {
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut inline_message_id, "inline_message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1963,7 +1963,7 @@ impl FromJson for PreparedKeyboardButton {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut id, "id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -45,7 +45,7 @@ impl FromJson for PhotoSize {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -136,7 +136,7 @@ impl FromJson for Animation {
                 6 => r.optional(&mut file_name, "file_name")?,
                 7 => r.optional(&mut mime_type, "mime_type")?,
                 8 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -241,7 +241,7 @@ impl FromJson for Audio {
                 6 => r.optional(&mut mime_type, "mime_type")?,
                 7 => r.optional(&mut file_size, "file_size")?,
                 8 => r.optional(&mut thumbnail, "thumbnail")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -335,7 +335,7 @@ impl FromJson for Document {
                 3 => r.optional(&mut file_name, "file_name")?,
                 4 => r.optional(&mut mime_type, "mime_type")?,
                 5 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -429,7 +429,7 @@ impl FromJson for LivePhoto {
                 5 => r.field(&mut duration, "duration")?,
                 6 => r.optional(&mut mime_type, "mime_type")?,
                 7 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -515,7 +515,7 @@ impl FromJson for VideoQuality {
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut codec, "codec")?,
                 5 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -623,7 +623,7 @@ impl FromJson for Video {
                 9 => r.optional(&mut file_name, "file_name")?,
                 10 => r.optional(&mut mime_type, "mime_type")?,
                 11 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -725,7 +725,7 @@ impl FromJson for VideoNote {
                 3 => r.field(&mut duration, "duration")?,
                 4 => r.optional(&mut thumbnail, "thumbnail")?,
                 5 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -800,7 +800,7 @@ impl FromJson for Voice {
                 2 => r.field(&mut duration, "duration")?,
                 3 => r.optional(&mut mime_type, "mime_type")?,
                 4 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -858,7 +858,7 @@ impl FromJson for PaidMediaInfo {
             })? {
                 0 => r.field(&mut star_count, "star_count")?,
                 1 => r.field(&mut paid_media, "paid_media")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -971,7 +971,7 @@ impl FromJson for PaidMediaLivePhoto {
             })? {
                 0 => r.field(&mut live_photo, "live_photo")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1016,7 +1016,7 @@ impl FromJson for PaidMediaPhoto {
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1071,7 +1071,7 @@ impl FromJson for PaidMediaPreview {
                 1 => r.optional(&mut height, "height")?,
                 2 => r.optional(&mut duration, "duration")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1126,7 +1126,7 @@ impl FromJson for PaidMediaVideo {
             })? {
                 0 => r.field(&mut video, "video")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1188,7 +1188,7 @@ impl FromJson for Contact {
                 2 => r.optional(&mut last_name, "last_name")?,
                 3 => r.optional(&mut user_id, "user_id")?,
                 4 => r.optional(&mut vcard, "vcard")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1248,7 +1248,7 @@ impl FromJson for Dice {
             })? {
                 0 => r.field(&mut emoji, "emoji")?,
                 1 => r.field(&mut value, "value")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1355,7 +1355,7 @@ impl FromJson for Location {
                 3 => r.optional(&mut live_period, "live_period")?,
                 4 => r.optional(&mut heading, "heading")?,
                 5 => r.optional(&mut proximity_alert_radius, "proximity_alert_radius")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1443,7 +1443,7 @@ impl FromJson for Venue {
                 4 => r.optional(&mut foursquare_type, "foursquare_type")?,
                 5 => r.optional(&mut google_place_id, "google_place_id")?,
                 6 => r.optional(&mut google_place_type, "google_place_type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1504,7 +1504,7 @@ impl FromJson for VideoChatScheduled {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut start_date, "start_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1535,7 +1535,7 @@ impl FromJson for VideoChatStarted {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
-        r.skip()?;
+        r.compare_keys()?;
         Ok(Self {})
     }
 }
@@ -1569,7 +1569,7 @@ impl FromJson for VideoChatEnded {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut duration, "duration")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1610,7 +1610,7 @@ impl FromJson for VideoChatParticipantsInvited {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut users, "users")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1656,7 +1656,7 @@ impl FromJson for UserProfilePhotos {
             })? {
                 0 => r.field(&mut total_count, "total_count")?,
                 1 => r.field(&mut photos, "photos")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1704,7 +1704,7 @@ impl FromJson for UserProfileAudios {
             })? {
                 0 => r.field(&mut total_count, "total_count")?,
                 1 => r.field(&mut audios, "audios")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1764,7 +1764,7 @@ impl FromJson for File {
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.optional(&mut file_size, "file_size")?,
                 3 => r.optional(&mut file_path, "file_path")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1830,7 +1830,7 @@ impl FromJson for ChatPhoto {
                 1 => r.field(&mut small_file_unique_id, "small_file_unique_id")?,
                 2 => r.field(&mut big_file_id, "big_file_id")?,
                 3 => r.field(&mut big_file_unique_id, "big_file_unique_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1922,7 +1922,7 @@ impl FromJson for LocationAddress {
                 1 => r.field(&mut state, "state")?,
                 2 => r.field(&mut city, "city")?,
                 3 => r.field(&mut street, "street")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1980,7 +1980,7 @@ impl FromJson for ChatLocation {
             })? {
                 0 => r.field(&mut location, "location")?,
                 1 => r.field(&mut address, "address")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2245,7 +2245,7 @@ impl FromJson for InputMediaAnimation {
                 8 => r.field(&mut duration, "duration")?,
                 9 => r.field(&mut has_spoiler, "has_spoiler")?,
                 10 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2426,7 +2426,7 @@ impl FromJson for InputMediaAudio {
                 6 => r.field(&mut performer, "performer")?,
                 7 => r.field(&mut title, "title")?,
                 8 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2578,7 +2578,7 @@ impl FromJson for InputMediaDocument {
                     "disable_content_type_detection",
                 )?,
                 6 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2657,7 +2657,7 @@ impl FromJson for InputMediaLink {
             })? {
                 0 => r.field(&mut url, "url")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2777,7 +2777,7 @@ impl FromJson for InputMediaLivePhoto {
                 5 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 6 => r.field(&mut has_spoiler, "has_spoiler")?,
                 7 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2878,7 +2878,7 @@ impl FromJson for InputMediaLocation {
                 1 => r.field(&mut longitude, "longitude")?,
                 2 => r.field(&mut horizontal_accuracy, "horizontal_accuracy")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2998,7 +2998,7 @@ impl FromJson for InputMediaPhoto {
                 4 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 5 => r.field(&mut has_spoiler, "has_spoiler")?,
                 6 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3090,7 +3090,7 @@ impl FromJson for InputMediaSticker {
                 0 => r.field(&mut media, "media")?,
                 1 => r.field(&mut emoji, "emoji")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3225,7 +3225,7 @@ impl FromJson for InputMediaVenue {
                 6 => r.field(&mut google_place_id, "google_place_id")?,
                 7 => r.field(&mut google_place_type, "google_place_type")?,
                 8 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3445,7 +3445,7 @@ impl FromJson for InputMediaVideo {
                 11 => r.field(&mut supports_streaming, "supports_streaming")?,
                 12 => r.field(&mut has_spoiler, "has_spoiler")?,
                 13 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3603,7 +3603,7 @@ impl FromJson for InputMediaVoiceNote {
                 3 => r.field(&mut caption_entities, "caption_entities")?,
                 4 => r.field(&mut duration, "duration")?,
                 5 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3754,7 +3754,7 @@ impl FromJson for InputPaidMediaLivePhoto {
                 0 => r.field(&mut media, "media")?,
                 1 => r.field(&mut photo, "photo")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3817,7 +3817,7 @@ impl FromJson for InputPaidMediaPhoto {
             })? {
                 0 => r.field(&mut media, "media")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3961,7 +3961,7 @@ impl FromJson for InputPaidMediaVideo {
                 6 => r.field(&mut duration, "duration")?,
                 7 => r.field(&mut supports_streaming, "supports_streaming")?,
                 8 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4109,7 +4109,7 @@ impl FromJson for InputProfilePhotoStatic {
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4181,7 +4181,7 @@ impl FromJson for InputProfilePhotoAnimated {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut main_frame_timestamp, "main_frame_timestamp")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

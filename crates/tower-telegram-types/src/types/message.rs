@@ -656,7 +656,7 @@ impl FromJson for Message {
                 )?,
                 118 => r.optional(&mut web_app_data, "web_app_data")?,
                 119 => r.optional(&mut reply_markup, "reply_markup")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1169,7 +1169,7 @@ impl FromJson for MessageId {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut message_id, "message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1222,7 +1222,7 @@ impl FromJson for InaccessibleMessage {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.field(&mut message_id, "message_id")?,
                 2 => r.field(&mut date, "date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1414,7 +1414,7 @@ impl FromJson for MessageEntity {
                 6 => r.optional(&mut custom_emoji_id, "custom_emoji_id")?,
                 7 => r.optional(&mut unix_time, "unix_time")?,
                 8 => r.optional(&mut date_time_format, "date_time_format")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1497,7 +1497,7 @@ impl FromJson for TextQuote {
                 1 => r.optional(&mut entities, "entities")?,
                 2 => r.field(&mut position, "position")?,
                 3 => r.optional(&mut is_manual, "is_manual")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1673,7 +1673,7 @@ impl FromJson for ExternalReplyInfo {
                 23 => r.optional(&mut location, "location")?,
                 24 => r.optional(&mut poll, "poll")?,
                 25 => r.optional(&mut venue, "venue")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1942,7 +1942,7 @@ impl FromJson for ReplyParameters {
                 7 => r.field(&mut quote_position, "quote_position")?,
                 8 => r.field(&mut checklist_task_id, "checklist_task_id")?,
                 9 => r.field(&mut poll_option_id, "poll_option_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2057,7 +2057,7 @@ impl FromJson for EphemeralMessageParameters {
                     &mut replace_callback_query_message,
                     "replace_callback_query_message",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2181,7 +2181,7 @@ impl FromJson for MessageOriginUser {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_user, "sender_user")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2233,7 +2233,7 @@ impl FromJson for MessageOriginHiddenUser {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_user_name, "sender_user_name")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2290,7 +2290,7 @@ impl FromJson for MessageOriginChat {
                 1 => r.field(&mut sender_chat, "sender_chat")?,
                 2 => r.optional(&mut author_signature, "author_signature")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2356,7 +2356,7 @@ impl FromJson for MessageOriginChannel {
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.optional(&mut author_signature, "author_signature")?,
                 4 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2406,7 +2406,7 @@ impl FromJson for MessageAutoDeleteTimerChanged {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut message_auto_delete_time, "message_auto_delete_time")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2457,7 +2457,7 @@ impl FromJson for MessageGenerationStopped {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.optional(&mut message_thread_id, "message_thread_id")?,
                 2 => r.field(&mut draft_id, "draft_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2504,7 +2504,7 @@ impl FromJson for PaidMessagePriceChanged {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut paid_message_star_count, "paid_message_star_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2615,7 +2615,7 @@ impl FromJson for ReactionTypeEmoji {
             })? {
                 0 => r.field(&mut emoji, "emoji")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2669,7 +2669,7 @@ impl FromJson for ReactionTypeCustomEmoji {
             })? {
                 0 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2715,7 +2715,7 @@ impl FromJson for ReactionTypePaid {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2758,7 +2758,7 @@ impl FromJson for ReactionCount {
             })? {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut total_count, "total_count")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2831,7 +2831,7 @@ impl FromJson for MessageReactionUpdated {
                 4 => r.field(&mut date, "date")?,
                 5 => r.field(&mut old_reaction, "old_reaction")?,
                 6 => r.field(&mut new_reaction, "new_reaction")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2903,7 +2903,7 @@ impl FromJson for MessageReactionCountUpdated {
                 1 => r.field(&mut message_id, "message_id")?,
                 2 => r.field(&mut date, "date")?,
                 3 => r.field(&mut reactions, "reactions")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2950,7 +2950,7 @@ impl FromJson for SentGuestMessage {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut inline_message_id, "inline_message_id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2996,7 +2996,7 @@ impl FromJson for PreparedInlineMessage {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut expiration_date, "expiration_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

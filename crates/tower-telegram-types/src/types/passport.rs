@@ -28,7 +28,7 @@ impl FromJson for PassportData {
             })? {
                 0 => r.field(&mut data, "data")?,
                 1 => r.field(&mut credentials, "credentials")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -86,7 +86,7 @@ impl FromJson for PassportFile {
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.field(&mut file_size, "file_size")?,
                 3 => r.field(&mut file_date, "file_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -178,7 +178,7 @@ impl FromJson for EncryptedPassportElement {
                 7 => r.optional(&mut selfie, "selfie")?,
                 8 => r.optional(&mut translation, "translation")?,
                 9 => r.field(&mut hash, "hash")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -263,7 +263,7 @@ impl FromJson for EncryptedCredentials {
                 0 => r.field(&mut data, "data")?,
                 1 => r.field(&mut hash, "hash")?,
                 2 => r.field(&mut secret, "secret")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -461,7 +461,7 @@ impl FromJson for PassportElementErrorDataField {
                 2 => r.field(&mut data_hash, "data_hash")?,
                 3 => r.field(&mut message, "message")?,
                 4 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -537,7 +537,7 @@ impl FromJson for PassportElementErrorFrontSide {
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -611,7 +611,7 @@ impl FromJson for PassportElementErrorReverseSide {
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -685,7 +685,7 @@ impl FromJson for PassportElementErrorSelfie {
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -759,7 +759,7 @@ impl FromJson for PassportElementErrorFile {
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -833,7 +833,7 @@ impl FromJson for PassportElementErrorFiles {
                 1 => r.field(&mut file_hashes, "file_hashes")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -907,7 +907,7 @@ impl FromJson for PassportElementErrorTranslationFile {
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -981,7 +981,7 @@ impl FromJson for PassportElementErrorTranslationFiles {
                 1 => r.field(&mut file_hashes, "file_hashes")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1055,7 +1055,7 @@ impl FromJson for PassportElementErrorUnspecified {
                 1 => r.field(&mut element_hash, "element_hash")?,
                 2 => r.field(&mut message, "message")?,
                 3 => r.tag(&mut is_tagged, "source")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

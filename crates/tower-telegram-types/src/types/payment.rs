@@ -38,7 +38,7 @@ impl FromJson for LabeledPrice {
             })? {
                 0 => r.field(&mut label, "label")?,
                 1 => r.field(&mut amount, "amount")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -101,7 +101,7 @@ impl FromJson for Invoice {
                 2 => r.field(&mut start_parameter, "start_parameter")?,
                 3 => r.field(&mut currency, "currency")?,
                 4 => r.field(&mut total_amount, "total_amount")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -175,7 +175,7 @@ impl FromJson for ShippingAddress {
                 3 => r.field(&mut street_line1, "street_line1")?,
                 4 => r.field(&mut street_line2, "street_line2")?,
                 5 => r.field(&mut post_code, "post_code")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -241,7 +241,7 @@ impl FromJson for OrderInfo {
                 1 => r.optional(&mut phone_number, "phone_number")?,
                 2 => r.optional(&mut email, "email")?,
                 3 => r.optional(&mut shipping_address, "shipping_address")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -321,7 +321,7 @@ impl FromJson for ShippingOption {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut title, "title")?,
                 2 => r.field(&mut prices, "prices")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -420,7 +420,7 @@ impl FromJson for SuccessfulPayment {
                     &mut provider_payment_charge_id,
                     "provider_payment_charge_id",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -521,7 +521,7 @@ impl FromJson for RefundedPayment {
                     &mut provider_payment_charge_id,
                     "provider_payment_charge_id",
                 )?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -590,7 +590,7 @@ impl FromJson for ShippingQuery {
                 1 => r.field(&mut from, "from")?,
                 2 => r.field(&mut invoice_payload, "invoice_payload")?,
                 3 => r.field(&mut shipping_address, "shipping_address")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -667,7 +667,7 @@ impl FromJson for PreCheckoutQuery {
                 4 => r.field(&mut invoice_payload, "invoice_payload")?,
                 5 => r.optional(&mut shipping_option_id, "shipping_option_id")?,
                 6 => r.optional(&mut order_info, "order_info")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -729,7 +729,7 @@ impl FromJson for PaidMediaPurchased {
             })? {
                 0 => r.field(&mut from, "from")?,
                 1 => r.field(&mut paid_media_payload, "paid_media_payload")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -826,7 +826,7 @@ impl FromJson for RevenueWithdrawalStatePending {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -873,7 +873,7 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut url, "url")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -914,7 +914,7 @@ impl FromJson for RevenueWithdrawalStateFailed {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -973,7 +973,7 @@ impl FromJson for AffiliateInfo {
                 2 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 3 => r.field(&mut amount, "amount")?,
                 4 => r.optional(&mut nanostar_amount, "nanostar_amount")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1171,7 +1171,7 @@ impl FromJson for TransactionPartnerUser {
                     "premium_subscription_duration",
                 )?,
                 9 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1251,7 +1251,7 @@ impl FromJson for TransactionPartnerChat {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.optional(&mut gift, "gift")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1305,7 +1305,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
                 0 => r.optional(&mut sponsor_user, "sponsor_user")?,
                 1 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1354,7 +1354,7 @@ impl FromJson for TransactionPartnerFragment {
             })? {
                 0 => r.field(&mut withdrawal_state, "withdrawal_state")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1393,7 +1393,7 @@ impl FromJson for TransactionPartnerTelegramAds {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1435,7 +1435,7 @@ impl FromJson for TransactionPartnerTelegramApi {
             })? {
                 0 => r.field(&mut request_count, "request_count")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1474,7 +1474,7 @@ impl FromJson for TransactionPartnerOther {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1538,7 +1538,7 @@ impl FromJson for StarTransaction {
                 3 => r.field(&mut date, "date")?,
                 4 => r.field(&mut source, "source")?,
                 5 => r.field(&mut receiver, "receiver")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1595,7 +1595,7 @@ impl FromJson for StarTransactions {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut transactions, "transactions")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

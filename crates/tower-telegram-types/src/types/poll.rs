@@ -68,7 +68,7 @@ impl FromJson for PollMedia {
                 7 => r.optional(&mut sticker, "sticker")?,
                 8 => r.optional(&mut venue, "venue")?,
                 9 => r.optional(&mut video, "video")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -425,7 +425,7 @@ impl FromJson for PollOption {
                 5 => r.optional(&mut added_by_user, "added_by_user")?,
                 6 => r.optional(&mut added_by_chat, "added_by_chat")?,
                 7 => r.optional(&mut addition_date, "addition_date")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -535,7 +535,7 @@ impl FromJson for InputPollOption {
                 1 => r.field(&mut text_parse_mode, "text_parse_mode")?,
                 2 => r.field(&mut text_entities, "text_entities")?,
                 3 => r.field(&mut media, "media")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -614,7 +614,7 @@ impl FromJson for PollAnswer {
                 2 => r.optional(&mut user, "user")?,
                 3 => r.field(&mut option_ids, "option_ids")?,
                 4 => r.field(&mut option_persistent_ids, "option_persistent_ids")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -767,7 +767,7 @@ impl FromJson for Poll {
                 18 => r.optional(&mut description, "description")?,
                 19 => r.optional(&mut description_entities, "description_entities")?,
                 20 => r.optional(&mut media, "media")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -885,7 +885,7 @@ impl FromJson for PollOptionAdded {
                 1 => r.field(&mut option_persistent_id, "option_persistent_id")?,
                 2 => r.field(&mut option_text, "option_text")?,
                 3 => r.optional(&mut option_text_entities, "option_text_entities")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -951,7 +951,7 @@ impl FromJson for PollOptionDeleted {
                 1 => r.field(&mut option_persistent_id, "option_persistent_id")?,
                 2 => r.field(&mut option_text, "option_text")?,
                 3 => r.optional(&mut option_text_entities, "option_text_entities")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -28,7 +28,7 @@ impl FromJson for RichMessage {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut is_rtl, "is_rtl")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -148,7 +148,7 @@ impl FromJson for InputRichMessage {
                 3 => r.field(&mut media, "media")?,
                 4 => r.field(&mut is_rtl, "is_rtl")?,
                 5 => r.field(&mut skip_entity_detection, "skip_entity_detection")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -233,7 +233,7 @@ impl FromJson for InputRichMessageMedia {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut media, "media")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -424,7 +424,7 @@ impl FromJson for RichMessageButton {
                 )?,
                 9 => r.optional(&mut copy_text, "copy_text")?,
                 10 => r.optional(&mut disabled, "disabled")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -829,7 +829,7 @@ impl FromJson for RichTextBold {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -881,7 +881,7 @@ impl FromJson for RichTextItalic {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -933,7 +933,7 @@ impl FromJson for RichTextUnderline {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -985,7 +985,7 @@ impl FromJson for RichTextStrikethrough {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1037,7 +1037,7 @@ impl FromJson for RichTextSpoiler {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1107,7 +1107,7 @@ impl FromJson for RichTextDateTime {
                 1 => r.field(&mut unix_time, "unix_time")?,
                 2 => r.field(&mut date_time_format, "date_time_format")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1171,7 +1171,7 @@ impl FromJson for RichTextTextMention {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut user, "user")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1225,7 +1225,7 @@ impl FromJson for RichTextSubscript {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1277,7 +1277,7 @@ impl FromJson for RichTextSuperscript {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1329,7 +1329,7 @@ impl FromJson for RichTextMarked {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1381,7 +1381,7 @@ impl FromJson for RichTextCode {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1441,7 +1441,7 @@ impl FromJson for RichTextCustomEmoji {
                 0 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 1 => r.field(&mut alternative_text, "alternative_text")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1497,7 +1497,7 @@ impl FromJson for RichTextMathematicalExpression {
             })? {
                 0 => r.field(&mut expression, "expression")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1557,7 +1557,7 @@ impl FromJson for RichTextUrl {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut url, "url")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1619,7 +1619,7 @@ impl FromJson for RichTextEmailAddress {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut email_address, "email_address")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1681,7 +1681,7 @@ impl FromJson for RichTextPhoneNumber {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut phone_number, "phone_number")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1743,7 +1743,7 @@ impl FromJson for RichTextBankCardNumber {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut bank_card_number, "bank_card_number")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1805,7 +1805,7 @@ impl FromJson for RichTextMention {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut username, "username")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1867,7 +1867,7 @@ impl FromJson for RichTextHashtag {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut hashtag, "hashtag")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1929,7 +1929,7 @@ impl FromJson for RichTextCashtag {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut cashtag, "cashtag")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -1991,7 +1991,7 @@ impl FromJson for RichTextBotCommand {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut bot_command, "bot_command")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2047,7 +2047,7 @@ impl FromJson for RichTextButton {
             })? {
                 0 => r.field(&mut button, "button")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2099,7 +2099,7 @@ impl FromJson for RichTextAnchor {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2159,7 +2159,7 @@ impl FromJson for RichTextAnchorLink {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut anchor_name, "anchor_name")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2221,7 +2221,7 @@ impl FromJson for RichTextReference {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut name, "name")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2283,7 +2283,7 @@ impl FromJson for RichTextReferenceLink {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut reference_name, "reference_name")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2348,7 +2348,7 @@ impl FromJson for RichBlockCaption {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2459,7 +2459,7 @@ impl FromJson for RichBlockTableCell {
                 3 => r.optional(&mut rowspan, "rowspan")?,
                 4 => r.field(&mut align, "align")?,
                 5 => r.field(&mut valign, "valign")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2542,7 +2542,7 @@ impl FromJson for RichBlockListItem {
                 3 => r.optional(&mut is_checked, "is_checked")?,
                 4 => r.optional(&mut value, "value")?,
                 5 => r.optional(&mut kind, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2871,7 +2871,7 @@ impl FromJson for RichBlockParagraph {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2921,7 +2921,7 @@ impl FromJson for RichBlockSectionHeading {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut size, "size")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -2973,7 +2973,7 @@ impl FromJson for RichBlockPreformatted {
                 0 => r.field(&mut text, "text")?,
                 1 => r.optional(&mut language, "language")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3022,7 +3022,7 @@ impl FromJson for RichBlockFooter {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3061,7 +3061,7 @@ impl FromJson for RichBlockDivider {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3103,7 +3103,7 @@ impl FromJson for RichBlockMathematicalExpression {
             })? {
                 0 => r.field(&mut expression, "expression")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3148,7 +3148,7 @@ impl FromJson for RichBlockAnchor {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3193,7 +3193,7 @@ impl FromJson for RichBlockList {
             })? {
                 0 => r.field(&mut items, "items")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3243,7 +3243,7 @@ impl FromJson for RichBlockBlockQuotation {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut credit, "credit")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3297,7 +3297,7 @@ impl FromJson for RichBlockExpandableBlockQuotation {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3351,7 +3351,7 @@ impl FromJson for RichBlockPullQuotation {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3405,7 +3405,7 @@ impl FromJson for RichBlockCollage {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3459,7 +3459,7 @@ impl FromJson for RichBlockSlideshow {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3528,7 +3528,7 @@ impl FromJson for RichBlockTable {
                 3 => r.optional(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
                 5 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3599,7 +3599,7 @@ impl FromJson for RichBlockDetails {
                 1 => r.field(&mut blocks, "blocks")?,
                 2 => r.optional(&mut is_open, "is_open")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3670,7 +3670,7 @@ impl FromJson for RichBlockMap {
                 3 => r.field(&mut height, "height")?,
                 4 => r.optional(&mut caption, "caption")?,
                 5 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3730,7 +3730,7 @@ impl FromJson for RichBlockButtons {
                 0 => r.field(&mut buttons, "buttons")?,
                 1 => r.optional(&mut align, "align")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3789,7 +3789,7 @@ impl FromJson for RichBlockAnimation {
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3847,7 +3847,7 @@ impl FromJson for RichBlockAudio {
                 0 => r.field(&mut audio, "audio")?,
                 1 => r.optional(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3901,7 +3901,7 @@ impl FromJson for RichBlockDocument {
                 0 => r.field(&mut document, "document")?,
                 1 => r.optional(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -3960,7 +3960,7 @@ impl FromJson for RichBlockPhoto {
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4023,7 +4023,7 @@ impl FromJson for RichBlockVideo {
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4081,7 +4081,7 @@ impl FromJson for RichBlockVoiceNote {
                 0 => r.field(&mut voice_note, "voice_note")?,
                 1 => r.optional(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4130,7 +4130,7 @@ impl FromJson for RichBlockThinking {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4229,7 +4229,7 @@ impl FromJson for InputRichBlockListItem {
                 2 => r.field(&mut is_checked, "is_checked")?,
                 3 => r.field(&mut value, "value")?,
                 4 => r.field(&mut kind, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4602,7 +4602,7 @@ impl FromJson for InputRichBlockParagraph {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4662,7 +4662,7 @@ impl FromJson for InputRichBlockSectionHeading {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut size, "size")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4730,7 +4730,7 @@ impl FromJson for InputRichBlockPreformatted {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut language, "language")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4786,7 +4786,7 @@ impl FromJson for InputRichBlockFooter {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4832,7 +4832,7 @@ impl FromJson for InputRichBlockDivider {
                 _ => NO_FIELD,
             })? {
                 0 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4883,7 +4883,7 @@ impl FromJson for InputRichBlockMathematicalExpression {
             })? {
                 0 => r.field(&mut expression, "expression")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4935,7 +4935,7 @@ impl FromJson for InputRichBlockAnchor {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -4989,7 +4989,7 @@ impl FromJson for InputRichBlockList {
             })? {
                 0 => r.field(&mut items, "items")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5061,7 +5061,7 @@ impl FromJson for InputRichBlockBlockQuotation {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut credit, "credit")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5137,7 +5137,7 @@ impl FromJson for InputRichBlockExpandableBlockQuotation {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5207,7 +5207,7 @@ impl FromJson for InputRichBlockPullQuotation {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5277,7 +5277,7 @@ impl FromJson for InputRichBlockCollage {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5353,7 +5353,7 @@ impl FromJson for InputRichBlockSlideshow {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5465,7 +5465,7 @@ impl FromJson for InputRichBlockTable {
                 3 => r.field(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
                 5 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5556,7 +5556,7 @@ impl FromJson for InputRichBlockDetails {
                 1 => r.field(&mut blocks, "blocks")?,
                 2 => r.field(&mut is_open, "is_open")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5670,7 +5670,7 @@ impl FromJson for InputRichBlockMap {
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut caption, "caption")?,
                 5 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5752,7 +5752,7 @@ impl FromJson for InputRichBlockButtons {
                 0 => r.field(&mut buttons, "buttons")?,
                 1 => r.field(&mut align, "align")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5822,7 +5822,7 @@ impl FromJson for InputRichBlockAnimation {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5898,7 +5898,7 @@ impl FromJson for InputRichBlockAudio {
                 0 => r.field(&mut audio, "audio")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -5974,7 +5974,7 @@ impl FromJson for InputRichBlockDocument {
                 0 => r.field(&mut document, "document")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6050,7 +6050,7 @@ impl FromJson for InputRichBlockPhoto {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6126,7 +6126,7 @@ impl FromJson for InputRichBlockVideo {
                 0 => r.field(&mut video, "video")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6202,7 +6202,7 @@ impl FromJson for InputRichBlockVoiceNote {
                 0 => r.field(&mut voice_note, "voice_note")?,
                 1 => r.field(&mut caption, "caption")?,
                 2 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -6264,7 +6264,7 @@ impl FromJson for InputRichBlockThinking {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

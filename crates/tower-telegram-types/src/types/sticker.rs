@@ -93,7 +93,7 @@ impl FromJson for Sticker {
                 12 => r.optional(&mut custom_emoji_id, "custom_emoji_id")?,
                 13 => r.optional(&mut needs_repainting, "needs_repainting")?,
                 14 => r.optional(&mut file_size, "file_size")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -198,7 +198,7 @@ impl FromJson for StickerSet {
                 2 => r.field(&mut sticker_type, "sticker_type")?,
                 3 => r.field(&mut stickers, "stickers")?,
                 4 => r.optional(&mut thumbnail, "thumbnail")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -282,7 +282,7 @@ impl FromJson for MaskPosition {
                 1 => r.field(&mut x_shift, "x_shift")?,
                 2 => r.field(&mut y_shift, "y_shift")?,
                 3 => r.field(&mut scale, "scale")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -377,7 +377,7 @@ impl FromJson for InputSticker {
                 2 => r.field(&mut emoji_list, "emoji_list")?,
                 3 => r.field(&mut mask_position, "mask_position")?,
                 4 => r.field(&mut keywords, "keywords")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

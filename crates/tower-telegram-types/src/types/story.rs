@@ -28,7 +28,7 @@ impl FromJson for Story {
             })? {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.field(&mut id, "id")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -117,7 +117,7 @@ impl FromJson for StoryAreaPosition {
                 3 => r.field(&mut height_percentage, "height_percentage")?,
                 4 => r.field(&mut rotation_angle, "rotation_angle")?,
                 5 => r.field(&mut corner_radius_percentage, "corner_radius_percentage")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -289,7 +289,7 @@ impl FromJson for StoryAreaTypeLocation {
                 1 => r.field(&mut longitude, "longitude")?,
                 2 => r.field(&mut address, "address")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -373,7 +373,7 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
                 1 => r.field(&mut is_dark, "is_dark")?,
                 2 => r.field(&mut is_flipped, "is_flipped")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -433,7 +433,7 @@ impl FromJson for StoryAreaTypeLink {
             })? {
                 0 => r.field(&mut url, "url")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -499,7 +499,7 @@ impl FromJson for StoryAreaTypeWeather {
                 1 => r.field(&mut emoji, "emoji")?,
                 2 => r.field(&mut background_color, "background_color")?,
                 3 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -560,7 +560,7 @@ impl FromJson for StoryArea {
             })? {
                 0 => r.field(&mut position, "position")?,
                 1 => r.field(&mut kind, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -673,7 +673,7 @@ impl FromJson for InputStoryContentPhoto {
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }
@@ -769,7 +769,7 @@ impl FromJson for InputStoryContentVideo {
                 2 => r.field(&mut cover_frame_timestamp, "cover_frame_timestamp")?,
                 3 => r.field(&mut is_animation, "is_animation")?,
                 4 => r.tag(&mut is_tagged, "type")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -360,7 +360,7 @@ impl FromJson for WebhookInfo {
                 )?,
                 7 => r.optional(&mut max_connections, "max_connections")?,
                 8 => r.optional(&mut allowed_updates, "allowed_updates")?,
-                _ => r.skip()?,
+                _ => r.skip_unknown()?,
             }
             more = r.next_member()?;
         }

@@ -33,6 +33,9 @@ impl<'a> Reader<'a> {
         if !self.empty_members.is_empty() {
             self.forget_empty_members(self.depth);
         }
+        if !self.unknown_members.is_empty() {
+            self.forget_unknown_members(self.depth);
+        }
         Ok(())
     }
 
@@ -44,6 +47,33 @@ impl<'a> Reader<'a> {
             .pop_if(|member| member.depth >= from)
             .is_some()
         {}
+    }
+
+    /// Forgets the unknown members of objects that are closed: those from this depth on.
+    #[cold]
+    fn forget_unknown_members(&mut self, from: u8) {
+        while self
+            .unknown_members
+            .last()
+            .is_some_and(|(depth, _)| *depth >= from)
+        {
+            self.unknown_members.pop_last();
+        }
+    }
+
+    /// Moves past the value of a member that the type doesn't have, whose key was read last. A key that comes twice is an
+    /// error, this one and any in the value.
+    ///
+    /// Telegram writes such members: those of newer versions, and older names such as `thumb` beside `thumbnail`.
+    #[cold]
+    #[inline(never)]
+    pub fn skip_unknown(&mut self) -> Result<()> {
+        self.at = self.unknown_key_at;
+        let key = self.key_text()?;
+        if !self.unknown_members.insert((self.depth, key)) {
+            return self.duplicate("");
+        }
+        self.compare_keys()
     }
 
     /// Whether a member of this name was read in the open object, and left its slot empty.
@@ -198,6 +228,7 @@ impl<'a> Reader<'a> {
     #[cold]
     #[inline(never)]
     fn checked_key(&mut self, quote: usize) -> Result<&[u8]> {
+        self.unknown_key_at = quote;
         self.at = quote;
         match self.plain_string()? {
             Some((start, end)) => Ok(&self.text.as_bytes()[start..end]),

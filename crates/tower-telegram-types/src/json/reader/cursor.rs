@@ -1,5 +1,7 @@
 //! The reader's position in the text, and the fault that stopped it.
 
+use std::{borrow::Cow, collections::BTreeSet};
+
 use crate::json::error::{Fault, FaultKind, ParseError};
 
 /// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
@@ -30,11 +32,15 @@ pub struct Reader<'a> {
     list_length_hint: usize,
     /// The members of the open objects that left their slot empty. Telegram writes no such members.
     pub(super) empty_members: Vec<EmptyMember>,
+    /// The members of the open objects that their types don't have, each with the depth inside its object.
+    pub(super) unknown_members: BTreeSet<(u8, Cow<'a, str>)>,
+    /// The quote before the last key that the type doesn't have.
+    pub(super) unknown_key_at: usize,
     /// Whether a part that doesn't fit is left out of an optional field or a list, instead of being an error.
     pub(super) leaves_out: bool,
     /// The number of the update inside which the reader is, for its events.
     pub(super) update_id: Option<i64>,
-    /// Whether a value was skipped, so that the keys in it, or its own, weren't compared with others.
+    /// Whether a value was skipped whose keys weren't compared.
     pub(super) has_skipped: bool,
 }
 
@@ -64,6 +70,8 @@ impl<'a> Reader<'a> {
             unescaped: String::new(),
             list_length_hint: MIN_LIST_CAPACITY,
             empty_members: Vec::new(),
+            unknown_members: BTreeSet::new(),
+            unknown_key_at: 0,
             leaves_out: true,
             update_id: None,
             has_skipped: false,
