@@ -170,6 +170,41 @@ fn b6_a_key_that_comes_twice_beside_or_in_an_unknown_member_is_an_error() {
     }
 }
 
+/// The same name with an escape, and in messages that are one inside another.
+#[test]
+fn b6_an_unknown_key_is_found_again_in_each_spelling_and_place() {
+    const CHAT: &str = r#""chat":{"id":7,"type":"private"}"#;
+    let update = |members: &str| {
+        format!(r#"{{"update_id":1,"message":{{"message_id":1,"date":1,{CHAT},{members}}}}}"#)
+    };
+    let gone = |members: &str| {
+        update(&format!(
+            r#""pinned_message":{{"message_id":1,"date":0,{CHAT},{members}}}"#
+        ))
+    };
+    for members in [
+        r#""x":1,"\u0078":2"#,
+        r#""\u0078":1,"x":2"#,
+        r#""x":1,"text":"t","x":2"#,
+        r#""x":{"a":1,"\u0061":2}"#,
+        r#""x":[{"y":{"z":1,"z":2}}]"#,
+        r#""x":1,"from":{"id":1,"is_bot":false,"first_name":"A","x":1},"x":2"#,
+    ] {
+        for text in [update(members), gone(members)] {
+            let error = Update::from_slice(text.as_bytes()).expect_err(&text);
+            assert!(error.is_syntax(), "{error} in {text}");
+        }
+    }
+    for members in [
+        r#""x":1,"from":{"id":1,"is_bot":false,"first_name":"A","x":1},"y":{"x":1}"#,
+        r#""photo":[{"x":1},{"x":1}],"x":[{"x":1},{"x":1}]"#,
+    ] {
+        for text in [update(members), gone(members)] {
+            assert!(Update::from_slice(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+}
+
 #[test]
 fn b6_a_key_that_comes_twice_in_any_object_of_an_update_is_an_error() {
     let schema = Schema::new();

@@ -472,6 +472,10 @@ impl<'a> Generator<'a> {
         let ends = members.contains(&"String") && (self.left == 0 || depth > 12);
         let members = if ends { &["String"] } else { members };
         let member = self.choose(name, None, members);
+        if member == "String" && members.contains(&"Integer") {
+            // A text of digits is the number.
+            return json!(format!("@{}", self.string()));
+        }
         self.value(member, depth)
     }
 

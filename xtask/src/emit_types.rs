@@ -538,15 +538,18 @@ fn tries<'a>(model: &Model, variants: impl Iterator<Item = &'a Variant>) -> Stri
     tries.collect::<Vec<_>>().join(", ")
 }
 
-/// An inaccessible message is one whose date is 0. That is rare, and as a message it can be read too.
+/// An inaccessible message is one whose date is 0, and has only members of a message. It isn't read again: messages may be
+/// inside one another.
 const MAYBE_INACCESSIBLE: &str = "read_or_raw(r, Self::Unknown, |r| {
-    let start = r.mark();
     let message = Box::<Message>::from_json(r)?;
-    if message.date == 0 {
-        r.rewind(start);
-        return FromJson::from_json(r).map(Self::InaccessibleMessage);
+    if message.date != 0 {
+        return Ok(Self::Message(message));
     }
-    Ok(Self::Message(message))
+    Ok(Self::InaccessibleMessage(Box::new(InaccessibleMessage {
+        chat: message.chat,
+        message_id: message.message_id,
+        date: message.date,
+    })))
 })
 ";
 

@@ -1274,13 +1274,15 @@ impl From<InaccessibleMessage> for MaybeInaccessibleMessage {
 impl FromJson for MaybeInaccessibleMessage {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         read_or_raw(r, Self::Unknown, |r| {
-            let start = r.mark();
             let message = Box::<Message>::from_json(r)?;
-            if message.date == 0 {
-                r.rewind(start);
-                return FromJson::from_json(r).map(Self::InaccessibleMessage);
+            if message.date != 0 {
+                return Ok(Self::Message(message));
             }
-            Ok(Self::Message(message))
+            Ok(Self::InaccessibleMessage(Box::new(InaccessibleMessage {
+                chat: message.chat,
+                message_id: message.message_id,
+                date: message.date,
+            })))
         })
     }
 }
