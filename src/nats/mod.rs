@@ -20,7 +20,7 @@
 //! well, and once it is deleted, its acknowledgements have no effect.
 //!
 //! A stream that exists under the queue's name gets the queue's limits, its window for duplicates, and acknowledgements.
-//! One with another retention, discard policy or storage or other subjects is refused: see
+//! One with another retention, discard policy or storage or other subjects, or one that is sealed, is refused: see
 //! [`QueueError::is_settings`](crate::queue::QueueError::is_settings).
 //!
 //! The pauses between attempts are the worker's own: a message that JetStream delivered again later would be behind
