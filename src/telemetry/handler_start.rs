@@ -33,8 +33,13 @@ impl HandlerStart {
     /// The update isn't with its handler: it waits for its turn, or a layer responds.
     pub(crate) fn clear(extensions: &Extensions) {
         if let Some(start) = extensions.get::<Self>() {
-            *start.began() = None;
+            start.unset();
         }
+    }
+
+    /// The same, for a layer that learns it from the response, when the request is gone.
+    pub(crate) fn unset(&self) {
+        *self.began() = None;
     }
 
     /// The update's turn has come.
@@ -64,6 +69,10 @@ impl HandlerStart {
 
     #[inline]
     pub(crate) fn clear(_: &Extensions) {}
+
+    #[inline]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn unset(&self) {}
 
     #[inline]
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]

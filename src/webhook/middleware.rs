@@ -68,7 +68,9 @@ use super::{
     secret_token::SecretTokenService,
     update::{self, UpdateService},
 };
-use crate::{Reply, body::bytes::BytesBody, types::UpdateType};
+use crate::{
+    Reply, body::bytes::BytesBody, telemetry::handler_start::HandlerStart, types::UpdateType,
+};
 
 impl<S, U> Layer<S> for Webhook<U> {
     type Service = WebhookMiddleware<S>;
@@ -152,6 +154,7 @@ where
         let (update_id, update_type) = (raw.update_id(), raw.update_type());
         let body = BytesBody::new(raw.bytes().clone());
         let hook = self.on_unreadable.clone().map(|hook| (hook, raw.clone()));
+        let handler_start = head.extensions.get::<HandlerStart>().cloned();
         head.extensions.insert(raw);
         let handling = self.inner.call(Request::from_parts(head, body));
         HttpHandlerFuture(Box::pin(async move {
@@ -159,6 +162,12 @@ where
                 let (head, body) = handling.await?.into_parts();
                 (head, !body.is_end_stream())
             };
+            // The extractor has responded in place of the handler.
+            if let Some(Rejection::Unreadable(_) | Rejection::Malformed(_)) = head.extensions.get()
+                && let Some(start) = handler_start
+            {
+                start.unset();
+            }
             if let (Some((hook, raw)), Some(Rejection::Unreadable(error))) =
                 (hook, head.extensions.get())
             {

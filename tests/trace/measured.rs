@@ -9,11 +9,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use axum::{Router, routing::post};
 use http::{Request, Response};
 use serde_json::json;
-use tower::{ServiceExt as _, service_fn};
+use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
 use tower_telegram::{
     Client, Reply,
+    axum::Telegram,
     client::{ApiBody, ApiRequest, ApiResponse, ClientBuilder},
     methods::{DeleteMessage, SendMessage, SetWebhook},
     trace::{TraceCallsLayer, TraceUpdatesLayer, describe_metrics},
@@ -111,6 +113,14 @@ async fn l5_a_handlers_own_time_is_without_its_wait_for_a_turn_and_without_joine
     assert_eq!(whole("failed"), [6.0]);
 }
 
+/// A message of this number, as Telegram posts it.
+fn posted(update_id: i64) -> Request<String> {
+    let body = message(update_id, 7).into_body();
+    let body = String::from_utf8(body.bytes().to_vec()).unwrap();
+    let request = Request::post("/").header("content-type", "application/json");
+    request.body(body).unwrap()
+}
+
 /// Only an update that gets to its handler has a time there.
 #[tokio::test(start_paused = true)]
 async fn l5_an_update_that_never_gets_to_its_handler_has_no_handlers_time() {
@@ -129,6 +139,10 @@ async fn l5_an_update_that_never_gets_to_its_handler_has_no_handlers_time() {
         (1, 0),
         "an array is no update"
     );
+    let route = post(async |_: Telegram<Vec<u8>>| ());
+    let route = webhook.clone().layer(Router::new().route("/", route));
+    drop(route.oneshot(posted(6)).await.unwrap());
+    assert_eq!((whole("done").len(), own("done").len()), (2, 0), "axum's");
 
     let bot = webhook.handler(async |_: Update| tokio::time::sleep(SECOND * 5).await);
     let bot = bot.into_updates();
@@ -143,6 +157,27 @@ async fn l5_an_update_that_never_gets_to_its_handler_has_no_handlers_time() {
         (whole("deferred"), own("deferred")),
         (vec![0.0, 1.0], vec![])
     );
+}
+
+/// The service below was ready, and had no room.
+#[tokio::test(start_paused = true)]
+async fn l5_an_update_that_towers_load_shed_has_no_room_for_has_no_handlers_time() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let route = post(async |_: Telegram<Update>| tokio::time::sleep(SECOND * 5).await);
+    let limited = ServiceBuilder::new().load_shed().concurrency_limit(1);
+    let route = limited.service(Router::new().route("/", route));
+    let bot = Webhook::without_secret_token().layer(route);
+    let (handled, shed) = tokio::join!(
+        bot.clone().oneshot(posted(1)),
+        bot.clone().oneshot(posted(2))
+    );
+    let statuses = [handled, shed].map(|response| response.unwrap().status().as_u16());
+    assert_eq!(statuses, [200, 503]);
+    let own = |outcome: &str| durations(&measured, "telegram.handler.duration", outcome);
+    let whole = |outcome: &str| durations(&measured, "messaging.process.duration", outcome);
+    assert_eq!(own("done"), [5.0], "{:?}", measured.keys());
+    assert_eq!((whole("deferred"), own("deferred")), (vec![0.0], vec![]));
 }
 
 /// Polling has a chat's updates wait before their attempts, and a sequence of one's own within them.

@@ -11,7 +11,7 @@ mod health;
 mod hooks;
 #[cfg(feature = "metrics")]
 mod incidents;
-#[cfg(feature = "metrics")]
+#[cfg(all(feature = "axum", feature = "metrics"))]
 mod measured;
 mod numbers;
 mod polled;

@@ -8,7 +8,11 @@ use tower::{BoxError, load_shed::error::Overloaded};
 use crate::{
     client::{self, ErrorChain},
     telemetry::update_span::AttemptNumber,
-    webhook::{Failure, Rejection, ReplyBody, failure::error_type, outcome::Outcome},
+    webhook::{
+        Failure, Rejection, ReplyBody,
+        failure::{DeferralReason, error_type},
+        outcome::Outcome,
+    },
 };
 
 /// The outcome of an attempt at an update.
@@ -120,6 +124,12 @@ impl JudgedAttempt {
             error_type: Some(error_type(error).into()),
             ..judged
         }
+    }
+
+    /// Whether there was no room for the update, so that it didn't get to its handler.
+    pub(super) fn is_shed(&self) -> bool {
+        self.outcome == UpdateOutcome::Deferred
+            && self.error_type.as_deref() == Some(DeferralReason::Overloaded.name())
     }
 
     pub(super) fn panicked(attempt: AttemptNumber) -> Self {

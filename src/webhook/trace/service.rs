@@ -223,7 +223,7 @@ impl TracedUpdate {
             let labels = || [self.update_type.as_str().into(), outcome.as_str().into()];
             names::UPDATES.increment(labels());
             names::PROCESS_DURATION.record(took.as_secs_f64(), labels());
-            if let Some(took) = handler_took {
+            if let Some(took) = handler_took.filter(|_| !judged.is_shed()) {
                 names::HANDLER_DURATION.record(took.as_secs_f64(), labels());
             }
             names::IN_FLIGHT.add(-1.0, []);
