@@ -2,6 +2,7 @@
 
 use std::{any::Any, borrow::Cow, error, fmt, sync::Arc, time::Duration};
 
+use super::Rejection;
 use crate::client::{CallVerdict, ErrorChain, causes};
 
 /// Why an update wasn't handled. It is in the extensions of the 500 or 503 after which Telegram sends the update again,
@@ -236,13 +237,17 @@ impl Failure {
     }
 }
 
-/// The kind of a handler's error, for spans. If a call is its cause, that is the kind of the call's error, such as `api`. The
-/// types of other errors can't be named behind `dyn Error`: OpenTelemetry's conventions have `_OTHER` for these.
+/// The kind of a handler's error, for spans. If a call is its cause, that is the kind of the call's error, such as `api`. For
+/// an update that can't be read or a reply that can't be sent it is the reason of the [`Rejection`]. The types of other
+/// errors can't be named behind `dyn Error`: OpenTelemetry's conventions have `_OTHER` for these.
 pub(crate) fn error_type(error: &(dyn error::Error + 'static)) -> &'static str {
     let known = causes(error).find_map(|cause| {
         #[cfg(feature = "tokio")]
         if cause.is::<HandlerTimedOut>() {
             return Some("handler_timeout");
+        }
+        if let Some(rejection) = cause.downcast_ref::<Rejection>() {
+            return Some(rejection.name());
         }
         Some(CallVerdict::of(cause)?.kind.name())
     });

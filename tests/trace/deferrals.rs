@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tower::{BoxError, Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
 use tower_telegram::{
-    methods::DeleteMessage,
+    methods::{DeleteMessage, SendMessage},
     router::{
         Router,
         session::{
@@ -17,7 +17,8 @@ use tower_telegram::{
     trace::TraceUpdatesLayer,
     types::Update,
     webhook::{
-        Failure, RawUpdate, Rejection, ReplyBody, ServiceBuilderExt as _, UpdateOutcome, Webhook,
+        Failure, ParseLayer, RawUpdate, Rejection, ReplyBody, ServiceBuilderExt as _,
+        UpdateOutcome, Webhook,
     },
 };
 
@@ -225,6 +226,29 @@ async fn l4_a_bare_status_that_fails_is_the_type_of_the_error() {
     let seen = deliver(Webhook::without_secret_token().layer(route)).await;
     assert_eq!(seen.span.get("telegram.update.outcome"), "failed");
     assert_eq!(seen.span.get("error.type"), "502");
+}
+
+#[tokio::test]
+async fn l4_an_update_that_cant_be_read_or_a_reply_that_cant_be_sent_has_its_reason() {
+    let (recorder, _guard) = Recorder::start();
+    let service = ServiceBuilder::new()
+        .trace_updates()
+        .layer(ParseLayer::<Vec<u8>>::new().retry_unreadable(true))
+        .service(service_fn(async |_: Request<Vec<u8>>| {
+            Ok::<_, std::convert::Infallible>(Response::<ReplyBody>::default())
+        }));
+    service.oneshot(message(5, 7)).await.unwrap();
+    let updates = recorder.updates();
+    assert_eq!(updates[0].get("telegram.update.outcome"), "failed");
+    assert_eq!(updates[0].get("error.type"), "unreadable");
+
+    let bot = Webhook::without_secret_token().handler(async |_: Update| {
+        let text = "a".repeat(tower_telegram::Reply::MAX_ARGUMENTS + 1);
+        SendMessage::new(7, text)
+    });
+    let seen = deliver(bot).await;
+    assert_eq!(seen.span.get("telegram.update.outcome"), "abandoned");
+    assert_eq!(seen.span.get("error.type"), "reply", "{}", seen.span);
 }
 
 /// The errors of a service that no layer has made a response of yet.
