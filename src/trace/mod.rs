@@ -23,7 +23,7 @@ pub use crate::{
 use crate::{
     telemetry::{metric::MetricInfo, names},
     types::UpdateType,
-    webhook::{Rejection, failure::DeferralReason},
+    webhook::{Rejection, deferral_reason::DeferralReason},
 };
 
 /// Gives the installed recorder of the facade `metrics` the units and descriptions of all metrics of this crate, and begins

@@ -2,7 +2,7 @@
 
 use std::{any::Any, borrow::Cow, error, fmt, sync::Arc, time::Duration};
 
-use super::Rejection;
+use super::{Rejection, deferral_reason::DeferralReason};
 use crate::client::{CallVerdict, ErrorChain, causes};
 
 /// Why an update wasn't handled. It is in the extensions of the 500 or 503 after which Telegram sends the update again,
@@ -32,39 +32,6 @@ struct NextAttempt {
     /// `None` if it isn't a deferral.
     deferral: Option<DeferralReason>,
     retry_after: Option<Duration>,
-}
-
-/// The reason of a deferral below the webhook's own layers, in spans and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DeferralReason {
-    /// The handler, or a service of another crate, deferred it.
-    Handler,
-    /// tower's `LoadShed` had no room for it.
-    Overloaded,
-    /// The store of sessions can't be reached.
-    SessionStore,
-    /// Another update has changed the session meanwhile.
-    SessionConflict,
-}
-
-impl DeferralReason {
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Handler,
-        Self::Overloaded,
-        Self::SessionStore,
-        Self::SessionConflict,
-    ];
-
-    /// The word in spans and metrics.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Handler => "handler",
-            Self::Overloaded => "overloaded",
-            Self::SessionStore => "session_store_unavailable",
-            Self::SessionConflict => "session_conflict",
-        }
-    }
 }
 
 #[derive(Clone)]

@@ -61,6 +61,7 @@ pub mod allowed_updates;
 mod builder;
 #[cfg(feature = "tokio")]
 pub mod deadline;
+pub(crate) mod deferral_reason;
 #[cfg(feature = "tokio")]
 // A response that is passed between tasks stays in its box.
 #[allow(clippy::unnecessary_box_returns)]

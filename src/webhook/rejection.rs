@@ -1,10 +1,10 @@
 //! Why a request was rejected.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::failure::{DeferralReason, Failure};
+use super::deferral_reason::DeferralReason;
 use crate::{client::ErrorChain, telemetry::names, types::ParseError};
 
 /// Why a layer rejected a request.
@@ -164,9 +164,9 @@ impl Rejection {
     }
 
     /// Logs the rejection, with the update's number where it is known. The failure behind it says more, if there is one.
-    pub(crate) fn log(&self, update_id: Option<i64>, failure: Option<&Failure>) {
+    pub(crate) fn log(&self, update_id: Option<i64>, failure: Option<&(dyn Error + 'static)>) {
         let status = self.status().as_u16();
-        let reason = failure.map_or(ErrorChain(self), |failure| ErrorChain(failure));
+        let reason = failure.map_or(ErrorChain(self), ErrorChain);
         tracing::debug!(status, %reason, update_id, "request rejected");
     }
 
@@ -225,8 +225,8 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl std::error::Error for Rejection {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Malformed(e) | Self::Unreadable(e) => Some(e),
             Self::Reply(e) => Some(e),
@@ -237,8 +237,6 @@ impl std::error::Error for Rejection {
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error as _;
-
     use super::*;
 
     #[test]

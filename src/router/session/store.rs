@@ -5,7 +5,7 @@ use std::{error, fmt, future::Future, time::Duration};
 use bytes::Bytes;
 use tower::BoxError;
 
-use crate::webhook::failure::DeferralReason;
+use crate::webhook::deferral_reason::DeferralReason;
 
 /// A session in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,7 @@ use tower::BoxError;
 use crate::{
     ReplyError,
     client::{self, CallVerdict, ErrorKind, causes},
-    webhook::{
-        Failure, Rejection,
-        failure::{DeferralReason, ErrorCause},
-    },
+    webhook::{Failure, Rejection, deferral_reason::DeferralReason, failure::ErrorCause},
 };
 
 /// Makes a failure of a handler's error.

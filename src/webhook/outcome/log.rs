@@ -38,7 +38,7 @@ fn log_failed_response(update_id: i64, status: StatusCode, extensions: &Extensio
     let rejection = extensions.get::<Rejection>();
     if status != StatusCode::INTERNAL_SERVER_ERROR {
         if let Some(rejection) = rejection {
-            rejection.log(Some(update_id), failure);
+            rejection.log(Some(update_id), failure.map(|failure| failure as _));
         }
         return;
     }

@@ -36,7 +36,7 @@ pub(crate) use self::{
     errors::{deferral_reason, failure, unsent},
     log::log_unlogged,
 };
-use super::{Failure, RawUpdate, Rejection, ReplyBody, failure::DeferralReason};
+use super::{Failure, RawUpdate, Rejection, ReplyBody, deferral_reason::DeferralReason};
 use crate::{
     Reply,
     client::retry_after,

@@ -9,8 +9,7 @@ use crate::{
     client::{self, ErrorChain},
     telemetry::update_span::AttemptNumber,
     webhook::{
-        Failure, Rejection, ReplyBody,
-        failure::{DeferralReason, error_type},
+        Failure, Rejection, ReplyBody, deferral_reason::DeferralReason, failure::error_type,
         outcome::Outcome,
     },
 };
