@@ -88,7 +88,7 @@ async fn run() -> Result<(), AnyError> {
         .allowed_updates(handler.allowed_updates());
 
     // Worker.
-    let (stop_worker, stopped) = oneshot::channel::<()>();
+    let (mut stop_worker, stopped) = oneshot::channel::<()>();
     let worker = queue
         .worker(client.clone())
         .run_until(handler.into_updates(), async {
@@ -103,8 +103,16 @@ async fn run() -> Result<(), AnyError> {
     // Webhook.
     client.ensure_webhook(&wanted).await?;
 
-    // Shutdown: first no new requests, then what the worker has begun. The rest stays in the queue.
-    server.serve_with_shutdown(app, shutdown_signal()?).await;
+    // Shutdown: first no new requests, then what the worker has begun. The rest stays in the queue. A worker that ends
+    // with an error ends the bot, because the queue would only fill up.
+    let signal = shutdown_signal()?;
+    let ends = async {
+        tokio::select! {
+            () = signal => {}
+            () = stop_worker.closed() => {}
+        }
+    };
+    server.serve_with_shutdown(app, ends).await;
     drop(stop_worker);
     worker.await??;
     Ok(())
