@@ -20,8 +20,10 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
     trace::v1::{Span, span::SpanKind},
 };
+use redis::aio::ConnectionManager;
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status, transport::Server};
+use tower_telegram::{queue::QueueWriter as _, redis::RedisQueue, webhook::RawUpdate};
 use tower_telegram_test::{Telegram, update};
 
 /// A collector that keeps the requests.
@@ -198,6 +200,25 @@ async fn l12_the_span_of_an_update_from_a_queue_is_linked_to_the_one_that_put_it
     assert_eq!(call.trace_id, processed.trace_id);
     assert_eq!(call.parent_span_id, processed.span_id);
     assert_private(&collector, &telegram);
+}
+
+/// A queue with another number of partitions ends the worker. The bot ends too, because it would only fill the queue.
+#[tokio::test]
+async fn l12_a_bot_whose_worker_ends_with_an_error_ends_with_it() {
+    let Some(server) = redis_server::start_redis().await else {
+        return;
+    };
+    let connection = redis::Client::open(server.url()).unwrap();
+    let connection = ConnectionManager::new(connection).await.unwrap();
+    let queue = RedisQueue::new(connection, "my_bot").partitions(3);
+    let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
+    queue.put(None, &update).await.unwrap();
+
+    let (_collector, address) = Collector::start().await;
+    let telegram = Telegram::start().await.unwrap();
+    let mut bot = start_queue_bot(&telegram, &server.url(), address).await;
+    let succeeded = until("the bot has ended", || bot.has_succeeded()).await;
+    assert!(!succeeded, "its worker couldn't work");
 }
 
 /// The span of the call that failed says why the bot doesn't start.
