@@ -5,7 +5,8 @@
 //! ```
 //!
 //! shows each command on a Telegram on this machine. With the variables of the bot in the environment
-//! (`TELEGRAM_BOT_TOKEN`; for `set` also `WEBHOOK_URL`, and `WEBHOOK_SECRET` if the bot has it) these are:
+//! (`TELEGRAM_BOT_TOKEN`; for `set` also `WEBHOOK_URL`, and `WEBHOOK_SECRET` if the bot has it) these are
+//! its commands, which end with 0, or with 2 and a line that says why:
 //!
 //! ```text
 //! webhook_ctl set [--allowed TYPE,TYPE] [--max-connections N] [--drop-pending]
@@ -13,8 +14,6 @@
 //! webhook_ctl delete [--drop-pending]
 //! webhook_ctl watch
 //! ```
-//!
-//! It ends with 0, or with 2 and a line that says why.
 //!
 //! A copy of this file needs these dependencies:
 //!
@@ -121,11 +120,9 @@ async fn watch(client: Client) -> Result<(), BoxError> {
     let mut handle = health.handle();
     let reports = async {
         while let Some(report) = handle.changed().await {
-            match (&report.failure, &report.health) {
-                (Some(failure), _) => println!("{}", in_one_line(&**failure)),
-                (None, Some(health)) => println!("{health}"),
-                (None, None) => {}
-            }
+            let failure = report.failure.map(|failure| in_one_line(&*failure));
+            let line = failure.or(report.health.map(|health| health.to_string()));
+            println!("{}", line.unwrap_or_default());
         }
     };
     tokio::select! {
@@ -155,13 +152,11 @@ fn show(info: &WebhookInfo) {
 
 /// The error and its causes. The client's errors show theirs, which isn't repeated.
 fn in_one_line(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    for cause in iter::successors(error.source(), |error| (**error).source()) {
-        let cause = cause.to_string();
-        if !line.contains(&cause) {
-            line = format!("{line}: {cause}");
-        }
-    }
+    let causes = iter::successors(error.source(), |error| (**error).source());
+    let line = causes.fold(error.to_string(), |line, cause| match cause.to_string() {
+        cause if line.contains(&cause) => line,
+        cause => format!("{line}: {cause}"),
+    });
     line.replace(char::is_control, " ")
 }
 
