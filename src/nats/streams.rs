@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 
 use super::{
     call::{failed, in_time},
-    queue::{LIFE, NatsQueue},
+    queue::{NatsQueue, RETENTION},
 };
 use crate::queue::{QueueError, QueueStatus};
 
@@ -61,6 +61,7 @@ impl NatsQueue {
             // A number below 1 means no limit.
             max_messages: -1,
             max_messages_per_subject: -1,
+            max_message_size: -1,
             max_consumers: -1,
             max_bytes: -1,
             allow_direct: true,
@@ -73,12 +74,12 @@ impl NatsQueue {
                 discard: DiscardPolicy::New,
                 discard_new_per_subject: true,
                 max_messages_per_subject: limit(self.max_length()),
-                duplicate_window: LIFE,
+                duplicate_window: RETENTION,
                 ..all(self.updates_stream(), partitions.collect())
             },
             Config {
                 max_messages_per_subject: 1,
-                max_age: LIFE,
+                max_age: RETENTION,
                 ..all(self.attempts_stream(), vec![self.attempts_subject("*")])
             },
             Config {
@@ -163,6 +164,14 @@ fn check(found: &Config, wanted: &Config) -> Result<(), QueueError> {
     if found.sealed {
         return other("sealed", &found.sealed);
     }
+    // Its messages aren't stored under their partition's subject.
+    if found.subject_transform.is_some() {
+        return other("subject_transform", &found.subject_transform);
+    }
+    // Each partition needs one.
+    if found.max_consumers > 0 {
+        return other("max_consumers", &found.max_consumers);
+    }
     Ok(())
 }
 
@@ -173,6 +182,7 @@ fn changed(found: &Config, wanted: &Config) -> Config {
         num_replicas: wanted.num_replicas,
         max_messages: wanted.max_messages,
         max_messages_per_subject: wanted.max_messages_per_subject,
+        max_message_size: wanted.max_message_size,
         max_age: wanted.max_age,
         allow_direct: wanted.allow_direct,
         // Without acknowledgements no one learns whether an update was stored.
@@ -215,7 +225,7 @@ mod tests {
             discard: DiscardPolicy::New,
             discard_new_per_subject: true,
             max_messages_per_subject: 9,
-            duplicate_window: LIFE,
+            duplicate_window: RETENTION,
             allow_direct: true,
             ..Config::default()
         }

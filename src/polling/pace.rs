@@ -8,10 +8,10 @@ use super::window::MAX_OPEN;
 
 /// The pause between two calls with the same offset. Within half a second Telegram responds to the second with a
 /// single update.
-const SHORTEST: Duration = Duration::from_millis(600);
+const MIN_PAUSE: Duration = Duration::from_millis(600);
 
 /// The longest pause while updates are open and no new one arrives.
-const LONGEST: Duration = Duration::from_millis(2400);
+const MAX_PAUSE: Duration = Duration::from_millis(2400);
 
 /// The pause while no response can have a new update, unless one is done or dropped by Telegram.
 const FULL: Duration = Duration::from_secs(10);
@@ -82,11 +82,11 @@ impl Pace {
         self.answered = Instant::now();
         self.rest = answer.rest;
         // A call that waited at Telegram has had its pause.
-        let has_waited = self.answered - self.started >= SHORTEST;
+        let has_waited = self.answered - self.started >= MIN_PAUSE;
         self.pause = if answer.has_new || has_waited {
-            SHORTEST
+            MIN_PAUSE
         } else {
-            (self.pause * 2).clamp(SHORTEST, LONGEST)
+            (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE)
         };
     }
 
@@ -110,7 +110,7 @@ impl Pace {
 
     fn due_with_nothing_in_hand(&self, has_moved: bool) -> Instant {
         // All is done, and the next call tells Telegram so and waits there.
-        if has_moved && self.pause <= SHORTEST {
+        if has_moved && self.pause <= MIN_PAUSE {
             self.answered
         } else {
             self.started + self.pause
@@ -158,15 +158,15 @@ mod tests {
         );
         pace.call_answered(NEW);
         assert_eq!(pause(&pace, window(true, true)), Duration::ZERO);
-        assert_eq!(pause(&pace, window(false, true)), SHORTEST);
-        for expected in [SHORTEST * 2, SHORTEST * 4, LONGEST] {
+        assert_eq!(pause(&pace, window(false, true)), MIN_PAUSE);
+        for expected in [MIN_PAUSE * 2, MIN_PAUSE * 4, MAX_PAUSE] {
             pace.call_begins();
             pace.call_answered(OLD);
             assert_eq!(pause(&pace, window(false, false)), expected);
         }
         pace.call_begins();
         pace.call_answered(NEW);
-        assert_eq!(pause(&pace, window(false, false)), SHORTEST);
+        assert_eq!(pause(&pace, window(false, false)), MIN_PAUSE);
         pace.call_failed(Duration::from_secs(9));
         assert_eq!(pause(&pace, window(true, true)), Duration::from_secs(9));
     }
@@ -176,7 +176,7 @@ mod tests {
         let mut pace = Pace::new();
         pace.call_answered(FULL_OF_OLD);
         assert_eq!(pause(&pace, window(false, false)), FULL);
-        assert_eq!(pause(&pace, window(false, true)), SHORTEST);
+        assert_eq!(pause(&pace, window(false, true)), MIN_PAUSE);
         let half_empty = WindowState {
             held_back: MAX_OPEN / 2,
             ..window(false, true)
@@ -190,7 +190,7 @@ mod tests {
             open: MAX_OPEN / 2,
             ..window(false, false)
         };
-        assert_eq!(pause(&pace, with_room), SHORTEST);
+        assert_eq!(pause(&pace, with_room), MIN_PAUSE);
     }
 
     #[tokio::test(start_paused = true)]
@@ -200,8 +200,8 @@ mod tests {
             pace.call_begins();
             pace.call_answered(OLD);
         }
-        assert_eq!(pause(&pace, window(true, false)), LONGEST);
-        assert_eq!(pause(&pace, window(true, true)), LONGEST);
+        assert_eq!(pause(&pace, window(true, false)), MAX_PAUSE);
+        assert_eq!(pause(&pace, window(true, true)), MAX_PAUSE);
         pace.call_begins();
         tokio::time::advance(Duration::from_secs(50)).await;
         pace.call_answered(OLD);

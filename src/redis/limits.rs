@@ -15,7 +15,7 @@ static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("
 static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
 
 /// The longest span that Redis and Lua can count with, and more than Telegram asks for.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MAX_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Records in Redis when messages were sent, for the
 /// [`RateLimitLayer`](crate::client::RateLimitLayer::shared)s of all replicas of a bot.
@@ -65,7 +65,7 @@ impl RedisLimits {
             call = call.arg(scope.rates.len());
             for (count, span) in scope.rates.iter().map(|rate| (rate.count(), rate.span())) {
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
-                call = call.arg(count).arg(micros(span.min(LONGEST)));
+                call = call.arg(count).arg(micros(span.min(MAX_SPAN)));
             }
         }
         let rests: Vec<u64> = self.connection.run(call).await?;
@@ -90,7 +90,7 @@ impl RedisLimits {
 
     async fn set_pause(&self, key: &LimitKey, time: Duration) -> Result<(), Error> {
         let pause = self.key("pause", key);
-        let time = millis(time.min(LONGEST)).max(1);
+        let time = millis(time.min(MAX_SPAN)).max(1);
         self.connection.run(PAUSE.call(vec![pause]).arg(time)).await
     }
 

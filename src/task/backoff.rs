@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::random::random_fraction;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_DELAY: Duration = Duration::from_secs(60);
 
 /// The bounds of a pause that a server asks for.
 const SHORTEST: Duration = Duration::from_millis(250);
@@ -30,7 +30,7 @@ impl Backoff {
     /// The next pause: at least `asked_for`, if the server asked for one, and at most an hour.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
         let pause = asked_for.map_or(self.next, bounded_pause);
-        self.next = (self.next * 2).min(LONGEST);
+        self.next = (self.next * 2).min(MAX_DELAY);
         longer_at_random(pause)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{future::ready, sync::Arc, time::Duration};
 
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
+};
 use tower_telegram::{
     Client,
     nats::NatsQueue,
@@ -67,48 +69,88 @@ impl Engine for Nats {
 }
 
 /// The stream of updates, made by another program.
-fn updates_stream(retention: RetentionPolicy) -> Config {
+fn updates_stream() -> Config {
     Config {
         name: "bot_updates".into(),
         subjects: vec!["bot.queue.updates.0".into()],
-        retention,
+        retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
         discard_new_per_subject: true,
         max_messages_per_subject: 1,
+        max_message_size: 16,
         duplicate_window: Duration::from_secs(1),
         no_ack: true,
         ..Config::default()
     }
 }
 
-#[tokio::test]
-async fn d34_a_stream_that_exists_is_refused_or_gets_the_settings_of_a_queue() {
-    let options = Options {
+fn one_partition() -> Options {
+    Options {
         partitions: 1,
         ..Options::default()
-    };
-    let engine = Nats::start(options).await;
-    let context = node::connect(std::slice::from_ref(&engine.node.url)).await;
-    let made = context.create_stream(updates_stream(RetentionPolicy::Limits));
-    made.await.expect("nats runs");
-    let error = engine
-        .queue()
-        .await
-        .status()
-        .await
-        .expect_err("it loses updates");
-    assert!(error.is_settings(), "{error}");
-    context
-        .delete_stream("bot_updates")
-        .await
-        .expect("it exists");
+    }
+}
 
-    let made = context.create_stream(updates_stream(RetentionPolicy::WorkQueue));
-    made.await.expect("nats runs");
+#[tokio::test]
+async fn d34_a_stream_that_would_lose_updates_is_refused() {
+    let engine = Nats::start(one_partition()).await;
+    let context = node::connect(std::slice::from_ref(&engine.node.url)).await;
+    let streams = [
+        (
+            "retention",
+            Config {
+                retention: RetentionPolicy::Limits,
+                ..updates_stream()
+            },
+        ),
+        (
+            "storage",
+            Config {
+                storage: StorageType::Memory,
+                ..updates_stream()
+            },
+        ),
+        (
+            "max_consumers",
+            Config {
+                max_consumers: 1,
+                ..updates_stream()
+            },
+        ),
+        (
+            "subject_transform",
+            Config {
+                subject_transform: Some(SubjectTransform {
+                    source: "bot.queue.updates.0".into(),
+                    destination: "elsewhere".into(),
+                }),
+                ..updates_stream()
+            },
+        ),
+    ];
+    for (setting, stream) in streams {
+        let made = context.create_stream(stream).await;
+        made.expect("nats runs");
+        let found = engine.queue().await.status().await;
+        let error = found.expect_err(setting);
+        assert!(error.is_settings(), "{setting}: {error}");
+        assert!(error.to_string().contains(setting), "{setting}: {error}");
+        let deleted = context.delete_stream("bot_updates").await;
+        deleted.expect("it exists");
+    }
+}
+
+#[tokio::test]
+async fn d34_a_stream_that_exists_gets_the_settings_of_a_queue() {
+    let engine = Nats::start(one_partition()).await;
+    let context = node::connect(std::slice::from_ref(&engine.node.url)).await;
+    let made = context.create_stream(updates_stream()).await;
+    made.expect("nats runs");
     engine.queue().await.status().await.expect("it is changed");
     let stream = context.get_stream("bot_updates").await.expect("it exists");
     let config = &stream.cached_info().config;
     assert_eq!(config.duplicate_window, Duration::from_secs(24 * 60 * 60));
+    assert_eq!(config.max_message_size, -1);
     assert!(!config.no_ack, "an update is stored before its 200");
     fill(&engine.writer().await, [message(1, 7)]).await;
 }

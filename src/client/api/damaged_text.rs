@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The longest text that is repaired. A refusal of the Bot API has a few hundred bytes.
-const LONGEST: usize = 64 << 10;
+const MAX_LENGTH: usize = 64 << 10;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -16,7 +16,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// `None` for a body that can't be an object, or that is too long.
 pub(super) fn repaired(body: &[u8]) -> Option<String> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
+    if body.len() > MAX_LENGTH || !body.trim_ascii_start().starts_with(b"{") {
         return None;
     }
     let text = String::from_utf8_lossy(body).replace(|c: char| c < ' ', " ");
@@ -98,7 +98,7 @@ mod tests {
         ] {
             assert_eq!(repaired(body).as_deref(), Some(expected));
         }
-        let long = vec![b'{'; LONGEST + 1];
+        let long = vec![b'{'; MAX_LENGTH + 1];
         for body in [&b""[..], b"[]", b"<html>", &long] {
             assert_eq!(repaired(body), None);
         }

@@ -53,14 +53,14 @@ impl ApiRequest {
     /// [`ErrorKind::Invalid`](crate::client::ErrorKind::Invalid) when the method's parameters can't work
     /// ([`Method::validate`]), when it uploads more than 50 files, or when its parameters have more than 1 MiB without
     /// the files. [`ErrorKind::Encode`](crate::client::ErrorKind::Encode) when it doesn't serialize to a JSON object,
-    /// which the methods of this crate always do.
+    /// or has a number that isn't finite, such as `f64::NAN` for a latitude.
     pub fn new<M: Method + ?Sized>(method: &M) -> Result<Self, Error> {
-        method
-            .validate()
-            .map_err(|reason| Error::invalid(reason).with_method(M::NAME.into()))?;
-        let json = encode(method)?;
+        let with_method = |error: Error| error.with_method(M::NAME.into());
+        let valid = method.validate().map_err(Error::invalid);
+        valid.map_err(with_method)?;
+        let json = encode(method).map_err(with_method)?;
         let uploads = method.uploads();
-        limits::check(&json, &uploads).map_err(|error| error.with_method(M::NAME.into()))?;
+        limits::check(&json, &uploads).map_err(with_method)?;
         Ok(Self {
             method: M::NAME.into(),
             target: Target::Method { json, uploads },
@@ -122,14 +122,14 @@ impl ApiRequest {
     where
         P: Serialize + ?Sized,
     {
-        let json = encode(parameters)?;
+        let with_method = |error: Error| error.with_method(method.to_owned().into());
+        let json = encode(parameters).map_err(with_method)?;
         let uploads: Vec<_> = files
             .iter()
             .filter_map(InputFile::as_upload)
             .cloned()
             .collect();
-        limits::check(&json, &uploads)
-            .map_err(|error| error.with_method(method.to_owned().into()))?;
+        limits::check(&json, &uploads).map_err(with_method)?;
         Self::from_parts(method.to_owned().into(), json, uploads)
     }
 
@@ -381,7 +381,8 @@ mod tests {
     use super::*;
     use crate::{
         IntoReply as _,
-        methods::{AnswerCallbackQuery, GetMe, SendMessage},
+        client::ErrorKind,
+        methods::{AnswerCallbackQuery, GetMe, SendLocation, SendMessage},
     };
 
     #[test]
@@ -400,6 +401,20 @@ mod tests {
         assert!(ApiRequest::from_reply(&Reply::nothing()).unwrap().is_none());
         let odd = Reply::raw("x/y", &json!({})).unwrap();
         assert!(ApiRequest::from_reply(&odd).is_err());
+    }
+
+    #[test]
+    fn f19_a_number_that_is_not_finite_is_an_error_with_its_method_and_name() {
+        for (latitude, longitude, name) in [
+            (f64::NAN, 0.0, "latitude"),
+            (0.0, f64::NEG_INFINITY, "longitude"),
+        ] {
+            let error = ApiRequest::new(&SendLocation::new(1, latitude, longitude)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Encode);
+            let line = error.to_string();
+            assert!(line.contains("sendLocation"), "{line}");
+            assert!(line.contains(name), "{line}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct HandledIds {
     order: SegmentedQueue<BlockKey>,
     len: usize,
     capacity: usize,
-    life: Duration,
+    retention: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,13 +46,13 @@ struct Block {
 }
 
 impl HandledIds {
-    pub(super) fn new(capacity: usize, life: Duration) -> Self {
+    pub(super) fn new(capacity: usize, retention: Duration) -> Self {
         Self {
             blocks: ShardedMap::for_entries(capacity),
             order: SegmentedQueue::default(),
             len: 0,
             capacity,
-            life,
+            retention,
         }
     }
 
@@ -60,7 +60,7 @@ impl HandledIds {
     pub(super) fn contains(&self, key: DeliveryKey, now: impl FnOnce() -> Instant) -> bool {
         let (block, bit) = block_and_bit(key);
         self.blocks.shard(block).get(&block).is_some_and(|block| {
-            block.bits & bit != 0 && now().duration_since(block.last) < self.life
+            block.bits & bit != 0 && now().duration_since(block.last) < self.retention
         })
     }
 
@@ -96,7 +96,7 @@ impl HandledIds {
             };
             let blocks = self.blocks.shard_mut(oldest);
             let block = blocks.get(&oldest);
-            let is_old = block.is_none_or(|block| now.duration_since(block.last) >= self.life);
+            let is_old = block.is_none_or(|block| now.duration_since(block.last) >= self.retention);
             // The newest block stays, however small the capacity is.
             let is_too_many = self.len > self.capacity && self.order.len() > 1;
             if !is_old && !is_too_many {

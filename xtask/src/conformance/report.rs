@@ -124,11 +124,11 @@ impl Report {
 
 /// As much of it as tells what it is about.
 fn short(given: &str) -> String {
-    const LONGEST: usize = 60;
-    if given.chars().count() <= LONGEST {
+    const LONGEST_FILES: usize = 60;
+    if given.chars().count() <= LONGEST_FILES {
         return given.to_owned();
     }
-    let start: String = given.chars().take(LONGEST).collect();
+    let start: String = given.chars().take(LONGEST_FILES).collect();
     let words = start.rsplit_once(' ').map_or(&*start, |(words, _)| words);
     format!("{words} …")
 }

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// How many of the longest files are listed.
-pub(super) const LONGEST: usize = 10;
+pub(super) const LONGEST_FILES: usize = 10;
 
-/// All but `generated` count the Rust that people wrote.
+/// `lines` and `longest` are of the Rust that people wrote, `generated` is the rest of it.
 #[derive(Debug)]
 pub(super) struct Figures {
     pub(super) imports: Counts,
@@ -69,7 +69,7 @@ impl Figures {
             }
         }
         longest.sort_by(|(one, path), (other, later)| other.cmp(one).then(path.cmp(later)));
-        longest.truncate(LONGEST);
+        longest.truncate(LONGEST_FILES);
         let mut source = Source::parse(&sources)?;
         let imports = Counts::of(&source);
         source

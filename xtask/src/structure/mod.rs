@@ -63,7 +63,7 @@ fn table(columns: &[(String, Figures)]) -> String {
         f.lines.values().sum::<usize>().to_string()
     });
     add("lines that are generated", &|f| f.generated.to_string());
-    for place in 0..figures::LONGEST {
+    for place in 0..figures::LONGEST_FILES {
         let cell = |f: &Figures| {
             let file = f.longest.get(place);
             file.map_or_else(none, |(lines, path)| format!("{lines} `{path}`"))
@@ -147,7 +147,7 @@ mod tests {
                 "| longest file, 1 | 2 `src/a.rs` | 2 `src/webhook/mod.rs` |",
             ]
         );
-        assert_eq!(lines.len(), 11 + figures::LONGEST);
+        assert_eq!(lines.len(), 11 + figures::LONGEST_FILES);
         assert_eq!(
             lines[13],
             "| longest file, 3 | 1 `src/lib.rs` | 1 `src/lib.rs` |"

@@ -3,6 +3,8 @@
 use std::{
     fs,
     future::{pending, ready},
+    io,
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -101,13 +103,33 @@ pub(crate) struct NatsServer {
     process: Running,
     context: jetstream::Context,
     queues: AtomicUsize,
+    // The last, because it is removed after the process has ended.
+    _folder: Folder,
+}
+
+/// It is removed when this is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> io::Result<Self> {
+        let name = format!("stress-nats-{}", std::process::id());
+        let folder = Self(std::env::temp_dir().join(name));
+        fs::create_dir_all(&folder.0)?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
 }
 
 impl NatsServer {
     pub(crate) async fn start() -> Result<Self, AnyError> {
-        let folder = std::env::temp_dir().join(format!("stress-nats-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        let store = folder.to_str().ok_or("the folder for NATS isn't UTF-8")?;
+        let folder = Folder::create()?;
+        let store = folder.0.to_str();
+        let store = store.ok_or("the folder for NATS isn't UTF-8")?;
         let arguments = ["--addr", "127.0.0.1", "--jetstream", "--store_dir", store];
         let process = Running::start("nats-server", &arguments).await?;
         let client = async_nats::connect(format!("127.0.0.1:{}", process.port)).await?;
@@ -115,6 +137,7 @@ impl NatsServer {
             process,
             context: jetstream::new(client),
             queues: AtomicUsize::new(0),
+            _folder: folder,
         })
     }
 
