@@ -190,7 +190,7 @@ impl Client {
         method: M,
     ) -> impl Future<Output = Result<M::Output, Error>> + use<'_, M> {
         let call = encode(method);
-        async move { self.call_once(call?).await?.decode::<M>() }
+        async move { self.call_once(call?).await?.into_output::<M>() }
     }
 
     /// Calls the method of a handler's reply, for replies that can't be the response to a webhook request. The result
@@ -285,7 +285,7 @@ impl Client {
 /// Takes the method by value, so that it is dropped before the call is made.
 #[allow(clippy::needless_pass_by_value)]
 fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
-    ApiRequest::new(&method)
+    Ok(ApiRequest::new(&method)?.typed::<M>())
 }
 
 impl Service<ApiRequest> for Client {

@@ -29,7 +29,7 @@ use crate::types::{ChatId, ParseError, Upload};
 /// ```
 pub trait Method: Serialize {
     /// The type of the result.
-    type Output: DeserializeOwned;
+    type Output: DeserializeOwned + Send + 'static;
 
     /// Telegram's name for the method.
     const NAME: &'static str;
@@ -68,7 +68,8 @@ pub trait Method: Serialize {
     ///
     /// # Errors
     ///
-    /// If it isn't JSON, or doesn't fit `Output`.
+    /// If it isn't the JSON of one value, or doesn't fit `Output`. A client recognises by this error that a response has
+    /// other members behind its result.
     fn decode(result: &str) -> Result<Self::Output, ParseError> {
         serde_json::from_str(result)
             .map_err(|error| ParseError::foreign::<Self::Output>(&error, result, None))

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::{
     ApiBody, ApiRequest, ApiResponse, Download, body::SendProgress, bot_api::BotApi, encoding,
-    idle::IdleTimeout, reading::Reading,
+    expected::Expected, idle::IdleTimeout, reading::Reading,
 };
 use crate::{body::chunks::Chunks, client::Error, task::polled_after_completion};
 
@@ -33,7 +33,7 @@ impl<S> BotApi<S> {
         let storing = Duration::from_secs(request.body().size_hint().lower() >> 20);
         let limit = self.idle_limit(call);
         let limit = limit.map(|limit| limit.saturating_add(storing));
-        Ok(self.send(request, limit, false))
+        Ok(self.send(request, limit, call.expected()))
     }
 
     /// Sends a request. `limit` is how long the connection may be idle.
@@ -41,7 +41,7 @@ impl<S> BotApi<S> {
         &mut self,
         request: Request<ApiBody>,
         limit: Option<Duration>,
-        is_file: bool,
+        expected: Expected,
     ) -> Calling<S::Future>
     where
         S: Service<Request<ApiBody>, Response = Response<B>>,
@@ -51,7 +51,7 @@ impl<S> BotApi<S> {
             future: self.inner.call(request),
             sent,
             idle: Some(IdleTimeout::new(limit)),
-            is_file,
+            expected,
         }
     }
 }
@@ -64,7 +64,7 @@ pin_project! {
         sent: SendProgress,
         // The body goes on with it. `None` when the head has come.
         idle: Option<IdleTimeout>,
-        is_file: bool,
+        expected: Expected,
     }
 }
 
@@ -96,10 +96,10 @@ where
         };
         let response = response.map_err(|error| transport_error(error, this.sent))?;
         let timer = this.idle.take().unwrap_or_default();
-        if *this.is_file && is_whole_file(response.status()) {
+        if matches!(this.expected, Expected::File) && is_whole_file(response.status()) {
             return Poll::Ready(file(response, timer).map(BegunResponse::File));
         }
-        let reading = Reading::new(response, this.sent.clone(), timer);
+        let reading = Reading::new(response, *this.expected, this.sent.clone(), timer);
         Poll::Ready(Ok(BegunResponse::Body(reading)))
     }
 }

@@ -9,6 +9,7 @@ mod damaged_text;
 mod download;
 mod encoding;
 mod envelope;
+mod expected;
 mod future;
 mod idle;
 mod limits;

@@ -17,6 +17,7 @@ use super::{
     body::SendProgress,
     encoding,
     envelope::{ResponseHead, read_envelope},
+    expected::Expected,
     idle::IdleTimeout,
 };
 use crate::{
@@ -38,6 +39,7 @@ pin_project! {
     pub(super) struct Reading<B> {
         head: ResponseHead,
         gzip: bool,
+        expected: Expected,
         date: Option<HeaderValue>,
         sent: SendProgress,
         #[pin]
@@ -48,7 +50,12 @@ pin_project! {
 
 impl<B> Reading<B> {
     /// Begins to read. `idle` is that of the request, `sent` how much of it was sent.
-    pub(super) fn new(response: Response<B>, sent: SendProgress, idle: IdleTimeout) -> Self {
+    pub(super) fn new(
+        response: Response<B>,
+        expected: Expected,
+        sent: SendProgress,
+        idle: IdleTimeout,
+    ) -> Self {
         let headers = response.headers();
         Self {
             head: ResponseHead {
@@ -57,6 +64,7 @@ impl<B> Reading<B> {
                 wait: retry_after::in_header(headers),
             },
             gzip: encoding::is_gzip(headers),
+            expected,
             date: headers.get(header::DATE).cloned(),
             sent,
             body: CollectLimited::new(response.into_body(), LIMITS),
@@ -91,7 +99,8 @@ where
         // A connection that has taken a part of this request can't be used for another one.
         this.sent.stop();
         let read = read.map_err(|error| body_error(error, status));
-        let done = read.and_then(|body| result(*this.head, *this.gzip, body, token));
+        let done =
+            read.and_then(|body| result(*this.head, *this.gzip, *this.expected, body, token));
         Poll::Ready(match done {
             Ok(response) => Ok(response.dated(this.date.take())),
             Err(error) => Err(error.or_retry_after(wait)),
@@ -103,6 +112,7 @@ where
 fn result(
     head: ResponseHead,
     gzip: bool,
+    expected: Expected,
     body: Bytes,
     token: &BotToken,
 ) -> Result<ApiResponse, Error> {
@@ -111,8 +121,11 @@ fn result(
     } else {
         body
     };
-    let result = read_envelope(head, &body, token.expose())?;
-    Ok(ApiResponse::new(result).with_status(head.status))
+    let response = match expected.read(&body) {
+        Some((json, result)) => ApiResponse::typed(json, result),
+        None => ApiResponse::new(read_envelope(head, &body, token.expose())?),
+    };
+    Ok(response.with_status(head.status))
 }
 
 /// The error of a response body that broke off or is too long.

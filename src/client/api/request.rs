@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Extensions;
 use serde_core::Serialize;
 
-use super::{download, limits};
+use super::{download, expected::Expected, limits};
 use crate::{
     Method, Reply,
     client::Error,
@@ -36,6 +36,7 @@ pub struct ApiRequest {
     idempotent: bool,
     server_wait: Duration,
     extensions: Extensions,
+    expected: Expected,
 }
 
 /// The target of a call: a method, or a file to download.
@@ -68,6 +69,7 @@ impl ApiRequest {
             idempotent: M::IDEMPOTENT,
             server_wait: method.server_wait(),
             extensions: Extensions::new(),
+            expected: Expected::Result,
         })
     }
 
@@ -171,6 +173,7 @@ impl ApiRequest {
             chat_id,
             server_wait,
             extensions: Extensions::new(),
+            expected: Expected::Result,
         })
     }
 
@@ -186,7 +189,20 @@ impl ApiRequest {
             idempotent: true,
             server_wait: Duration::ZERO,
             extensions: Extensions::new(),
+            expected: Expected::File,
         }
+    }
+
+    /// The same call of this method, whose caller reads the result as its type.
+    pub(in crate::client) fn typed<M: Method>(self) -> Self {
+        Self {
+            expected: Expected::result_of::<M>(),
+            ..self
+        }
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        self.expected
     }
 
     pub(super) fn target(&self) -> &Target {

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
-use super::Download;
+use super::{Download, expected::TypedResult};
 use crate::{Method, client::Error};
 
 /// The response to a call: the JSON of a result, or a file.
@@ -24,6 +24,8 @@ use crate::{Method, client::Error};
 /// ```
 pub struct ApiResponse {
     content: ResponseContent,
+    /// The result as its type, if the response was read so.
+    typed: Option<TypedResult>,
     date: Option<HeaderValue>,
     status: StatusCode,
 }
@@ -38,14 +40,23 @@ impl ApiResponse {
     pub fn new(result: impl Into<Bytes>) -> Self {
         Self {
             content: ResponseContent::Result(result.into()),
+            typed: None,
             date: None,
             status: StatusCode::OK,
+        }
+    }
+
+    pub(super) fn typed(json: Bytes, result: TypedResult) -> Self {
+        Self {
+            typed: Some(result),
+            ..Self::new(json)
         }
     }
 
     pub(super) fn file(download: Download) -> Self {
         Self {
             content: ResponseContent::File(download),
+            typed: None,
             date: None,
             status: StatusCode::OK,
         }
@@ -101,6 +112,14 @@ impl ApiResponse {
             }
         };
         result.map_err(|reason| Error::decode(reason).with_method(M::NAME.into()))
+    }
+
+    /// As [`decode`](Self::decode), without reading a result again that was read as this type already.
+    pub(in crate::client) fn into_output<M: Method>(mut self) -> Result<M::Output, Error> {
+        match self.typed.take().map(TypedResult::downcast) {
+            Some(Ok(output)) => Ok(*output),
+            _ => self.decode::<M>(),
+        }
     }
 }
 

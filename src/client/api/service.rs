@@ -65,7 +65,7 @@ impl<S> BotApi<S> {
                 let limit = self.idle_limit(&call);
                 let body = multipart::json(call.take_json());
                 let request = self.encode(&call, body)?;
-                let calling = self.send(request, limit, false);
+                let calling = self.send(request, limit, call.expected());
                 Ok(State::Calling { calling })
             }
             Target::Method { json, uploads } if uploads.iter().any(chunks::needs_opening) => {
@@ -103,7 +103,7 @@ impl<S> BotApi<S> {
             let authorization = self.address.authorization().cloned();
             Self::fetch(self.address.file(path)?, authorization)
         };
-        let calling = self.send(request, self.idle_limit(call), true);
+        let calling = self.send(request, self.idle_limit(call), call.expected());
         Ok(State::Calling { calling })
     }
 
@@ -118,14 +118,25 @@ impl<S> BotApi<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, time::Duration};
+    use std::{
+        convert::Infallible,
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering::Relaxed},
+        },
+        time::Duration,
+    };
 
     use http::StatusCode;
+    use tower::ServiceBuilder;
 
     use super::*;
     use crate::{
+        Method,
         client::{BotToken, Client, ErrorKind},
-        methods::GetMe,
+        json,
+        methods::{DeleteMessage, GetMe},
+        types::ParseError,
     };
 
     fn token() -> BotToken {
@@ -149,6 +160,60 @@ mod tests {
             200,
             r#"{"ok":true,"result":{"id":123,"is_bot":true,"first_name":"B"},"description":"x"}"#,
         );
+        assert_eq!(client.send(GetMe::new()).await.unwrap().id, 123);
+    }
+
+    /// Its result is a number, which is read as one more than the reads before it.
+    #[derive(serde::Serialize)]
+    struct CountReads {}
+
+    static READS: AtomicUsize = AtomicUsize::new(0);
+
+    impl Method for CountReads {
+        type Output = (i64, usize);
+        const NAME: &'static str = "getMe";
+        const IDEMPOTENT: bool = true;
+
+        fn decode(result: &str) -> Result<Self::Output, ParseError> {
+            let number = json::from_str(result)?;
+            Ok((number, READS.fetch_add(1, Relaxed)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_result_is_read_once_and_layers_see_its_json() {
+        let client = client_with_response(200, r#"{"ok":true,"result":7}"#);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let see = Arc::clone(&seen);
+        let layered = ServiceBuilder::new()
+            .map_response(move |response: ApiResponse| {
+                see.lock().unwrap().push(response.result().cloned());
+                response
+            })
+            .service(client.clone());
+        let client_with_layer = Client::from_service(layered);
+        assert_eq!(client_with_layer.send(CountReads {}).await.unwrap(), (7, 0));
+        assert_eq!(*seen.lock().unwrap(), [Some("7".into())]);
+        assert_eq!(READS.load(Relaxed), 1);
+
+        // A result that a layer has put in its place is read, whatever was read before.
+        let layered = ServiceBuilder::new()
+            .map_response(|_: ApiResponse| ApiResponse::new("8"))
+            .service(client);
+        let replaced = Client::from_service(layered).send(CountReads {}).await;
+        assert_eq!(replaced.unwrap(), (8, 2));
+    }
+
+    /// A layer sends another method than the caller's.
+    #[tokio::test]
+    async fn a_result_of_another_method_is_read_as_the_callers() {
+        let me = r#"{"ok":true,"result":{"id":123,"is_bot":true,"first_name":"B"}}"#;
+        let layered = ServiceBuilder::new()
+            .map_request(|_: ApiRequest| ApiRequest::new(&GetMe::new()).unwrap().typed::<GetMe>())
+            .service(client_with_response(200, me));
+        let client = Client::from_service(layered);
+        let other = client.send(DeleteMessage::new(1, 1)).await.unwrap_err();
+        assert_eq!(other.kind(), ErrorKind::Decode);
         assert_eq!(client.send(GetMe::new()).await.unwrap().id, 123);
     }
 

@@ -35,11 +35,14 @@ pub fn from_str_strictly<T: FromJson>(text: &str) -> Result<T, ParseError> {
 fn read_whole<T: FromJson>(text: &str, leaves_out: bool) -> Result<T, ParseError> {
     let mut r = Reader::new(text);
     r.leave_out_misfits(leaves_out);
-    let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
-    match read {
-        Ok(value) if !r.has_skipped() => Ok(value),
-        // No type has compared the keys in the skipped values.
-        Ok(value) => check_keys(text).map(|()| value),
+    match T::from_json(&mut r) {
+        Ok(value) if r.finish().is_ok() => {
+            // No type has compared the keys in the skipped values.
+            if r.has_skipped() {
+                check_keys(text)?;
+            }
+            Ok(value)
+        }
         // The type stopped half-way. Whether the rest is JSON decides which kind of error this is, and so whether the
         // response is 400 or the update goes on raw.
         Err(_) if r.is_mismatch() => {
@@ -47,7 +50,7 @@ fn read_whole<T: FromJson>(text: &str, leaves_out: bool) -> Result<T, ParseError
             check_keys(text)?;
             Err(error)
         }
-        Err(_) => Err(r.into_error()),
+        _ => Err(r.into_error()),
     }
 }
 
