@@ -113,8 +113,8 @@ impl<S> Layer<S> for ReplyLayer {
 #[derive(Clone, Debug)]
 pub struct ReplyService<S> {
     inner: S,
-    /// Why the inner service won't become ready again.
-    broken: Option<Failure>,
+    /// Why the inner service won't become ready again. In a box, because each connection has a copy of this service.
+    broken: Option<Box<Failure>>,
 }
 
 impl<S> ReplyService<S> {
@@ -135,14 +135,14 @@ where
     /// request, for which the inner service isn't called.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         let ready = ready!(self.inner.poll_ready(cx));
-        self.broken = ready.err().map(|error| failure(error.into()));
+        self.broken = ready.err().map(|error| Box::new(failure(error.into())));
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: Request<T>) -> Self::Future {
         if let Some(failure) = self.broken.take() {
-            let failure = Some(failure);
+            let failure = Some(*failure);
             return ResponseFuture {
                 state: ReplyState::Failed { failure },
             };
