@@ -33,6 +33,7 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("request/reply, with delivery", 18_700.0, 12.0),
     // The envelope is read by the one JSON reader. While the request is written, the connection is watched for a
     // response, and `Retry-After` counts with any status.
+    // One allocation is the box of the result, whose type the layers don't name.
     Limit::new("client/send", 13_730.0, 9.0),
     // The search in the tables, three moves of the update with its request's head, and the box of the handler's future.
     // Without the box a router's type would name each handler.

@@ -1,7 +1,7 @@
 //! Removes the bot's token and control characters from texts of other programs.
 
 /// A shorter secret may be a usual word. Those of Telegram's tokens have 35 characters.
-const SHORTEST_SECRET: usize = 20;
+const MIN_SECRET_LENGTH: usize = 20;
 
 /// Returns the text in one line, with `bot123456:..` in the place of a bot's token.
 ///
@@ -18,7 +18,7 @@ pub(crate) fn redacted(text: &str, token: &str) -> String {
         for colon in [":", "%3A", "%3a"] {
             text = text.replace(&format!("{number}{colon}{secret}"), &format!("{number}:.."));
         }
-        if secret.len() >= SHORTEST_SECRET {
+        if secret.len() >= MIN_SECRET_LENGTH {
             text = text.replace(secret, "..");
         }
     }

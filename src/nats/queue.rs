@@ -11,7 +11,7 @@ use async_nats::jetstream::Context;
 use crate::queue::{QueueError, trace_context::TraceContextHook};
 
 /// The longest time for which Telegram tries to deliver an update.
-pub(super) const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const MAX_DELIVERY_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest lease. The server measures inactivity in such steps.
 const MIN_LEASE: Duration = Duration::from_millis(500);
@@ -106,7 +106,7 @@ impl NatsQueue {
     /// at most 24 hours. The server looks at intervals, so that the claims of a worker that died or hangs end after
     /// between half of that time and twice that time.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease.clamp(MIN_LEASE, RETENTION);
+        self.lease = lease.clamp(MIN_LEASE, MAX_DELIVERY_TIME);
         self
     }
 

@@ -5,13 +5,13 @@ use std::{collections::HashSet, sync::atomic::Ordering};
 use async_nats::jetstream::{
     ErrorCode,
     context::{GetStreamError, GetStreamErrorKind},
-    stream::{Config, DiscardPolicy, RetentionPolicy},
+    stream::{Config, DiscardPolicy, PersistenceMode, RetentionPolicy},
 };
 use futures_util::TryStreamExt as _;
 
 use super::{
     call::{failed, in_time},
-    queue::{NatsQueue, RETENTION},
+    queue::{MAX_DELIVERY_TIME, NatsQueue},
 };
 use crate::queue::{QueueError, QueueStatus};
 
@@ -74,12 +74,12 @@ impl NatsQueue {
                 discard: DiscardPolicy::New,
                 discard_new_per_subject: true,
                 max_messages_per_subject: limit(self.max_length()),
-                duplicate_window: RETENTION,
+                duplicate_window: MAX_DELIVERY_TIME,
                 ..all(self.updates_stream(), partitions.collect())
             },
             Config {
                 max_messages_per_subject: 1,
-                max_age: RETENTION,
+                max_age: MAX_DELIVERY_TIME,
                 ..all(self.attempts_stream(), vec![self.attempts_subject("*")])
             },
             Config {
@@ -164,13 +164,25 @@ fn check(found: &Config, wanted: &Config) -> Result<(), QueueError> {
     if found.sealed {
         return other("sealed", &found.sealed);
     }
-    // Its messages aren't stored under their partition's subject.
-    if found.subject_transform.is_some() {
-        return other("subject_transform", &found.subject_transform);
+    // Its messages may be stored under other subjects.
+    if let Some(transform) = &found.subject_transform {
+        return other("subject_transform", transform);
     }
-    // Each partition needs one.
-    if found.max_consumers > 0 {
-        return other("max_consumers", &found.max_consumers);
+    // A dead letter that is sent again, or discarded, is deleted.
+    if found.deny_delete {
+        return other("deny_delete", &found.deny_delete);
+    }
+    // A message isn't stored yet when it is acknowledged.
+    if found.persist_mode == Some(PersistenceMode::Async) {
+        return other("persist_mode", &PersistenceMode::Async);
+    }
+    // Each partition has a consumer, with settings of its own.
+    let consumers = usize::try_from(found.max_consumers).unwrap_or_default();
+    if is_queue && (1..wanted.subjects.len()).contains(&consumers) {
+        return other("max_consumers", &consumers);
+    }
+    if let Some(limits) = &found.consumer_limits {
+        return other("consumer_limits", limits);
     }
     Ok(())
 }
@@ -213,7 +225,7 @@ fn is_not_found(error: &GetStreamError) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use async_nats::jetstream::stream::StorageType;
+    use async_nats::jetstream::stream::{ConsumerLimits, StorageType, SubjectTransform};
 
     use super::*;
 
@@ -225,7 +237,8 @@ mod tests {
             discard: DiscardPolicy::New,
             discard_new_per_subject: true,
             max_messages_per_subject: 9,
-            duplicate_window: RETENTION,
+            duplicate_window: MAX_DELIVERY_TIME,
+            max_message_size: -1,
             allow_direct: true,
             ..Config::default()
         }
@@ -233,7 +246,13 @@ mod tests {
 
     #[test]
     fn d34_a_stream_whose_messages_would_be_lost_or_delivered_again_is_refused() {
-        assert!(check(&wanted(), &wanted()).is_ok());
+        for max_consumers in [-1, 0, 2] {
+            let found = Config {
+                max_consumers,
+                ..wanted()
+            };
+            assert!(check(&found, &wanted()).is_ok(), "{max_consumers}");
+        }
         let all = |change: fn(&mut Config)| {
             let mut found = wanted();
             change(&mut found);
@@ -267,6 +286,37 @@ mod tests {
                 "sealed of the stream bot_updates is true",
             ),
             (
+                all(|found| found.deny_delete = true),
+                "deny_delete of the stream bot_updates is true",
+            ),
+            (
+                all(|found| found.persist_mode = Some(PersistenceMode::Async)),
+                "persist_mode of the stream bot_updates is Async",
+            ),
+            (
+                all(|found| found.max_consumers = 1),
+                "max_consumers of the stream bot_updates is 1",
+            ),
+            (
+                all(|found| {
+                    found.consumer_limits = Some(ConsumerLimits {
+                        inactive_threshold: Duration::ZERO,
+                        max_ack_pending: 1,
+                    });
+                }),
+                "consumer_limits of the stream bot_updates is \
+                 ConsumerLimits { inactive_threshold: 0ns, max_ack_pending: 1 }",
+            ),
+            (
+                all(|found| {
+                    found.subject_transform = Some(SubjectTransform {
+                        source: "a".into(),
+                        destination: "b".into(),
+                    });
+                }),
+                r#"subject_transform of the stream bot_updates is SubjectTransform { source: "a", destination: "b" }"#,
+            ),
+            (
                 all(|found| found.subjects[0] = "other".into()),
                 r#"subjects of the stream bot_updates is ["other", "bot.queue.updates.1"]"#,
             ),
@@ -286,6 +336,7 @@ mod tests {
             max_messages_per_subject: -1,
             allow_direct: false,
             no_ack: true,
+            max_message_size: 16,
             max_bytes: 1 << 30,
             ..wanted()
         };

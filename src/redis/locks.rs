@@ -33,16 +33,16 @@ const MIN_LEASE: Duration = Duration::from_millis(100);
 const MAX_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// How soon a lease is renewed again after a call that failed.
-const SHORTEST_RENEWAL_PAUSE: Duration = Duration::from_millis(20);
+const MIN_RENEWAL_PAUSE: Duration = Duration::from_millis(20);
 
 /// How soon a waiter that no message wakes asks again.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// How soon at the latest, times the number of waiters before it and itself.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// How soon at the latest in any case. A waiter must ask again within a second to keep its position.
-const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_millis(500);
+const MAX_PAUSE_OF_ALL: Duration = Duration::from_millis(500);
 
 /// Locks in Redis for the [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock)s of all replicas of a bot.
 ///
@@ -152,8 +152,8 @@ impl SequenceLock for RedisLocks {
                         woken = wake_up.next() => handed_over(woken, last_fence),
                         () = sleep(longer_at_random(pause)) => None,
                     };
-                    let longest = LONGEST_PAUSE.saturating_mul(ahead.saturating_add(1));
-                    pause = (pause * 3 / 2).min(longest.min(LONGEST_PAUSE_OF_ALL));
+                    let longest = MAX_PAUSE.saturating_mul(ahead.saturating_add(1));
+                    pause = (pause * 3 / 2).min(longest.min(MAX_PAUSE_OF_ALL));
                     let Some(fence) = handed_over else { continue };
                     // Redis keeps it for at least as long after this waiter's last call.
                     (fence, asked + self.waiter_timeout().min(self.lease))
@@ -179,9 +179,9 @@ fn handed_over(woken: WakeUp, last_fence: u64) -> Option<u64> {
 /// How long a waiter relies on messages. A holder that dies sends none when its lease ends.
 fn pause_for_wake_up(ahead: u32, at_most: Duration) -> Duration {
     if ahead > 0 {
-        return LONGEST_PAUSE_OF_ALL;
+        return MAX_PAUSE_OF_ALL;
     }
-    at_most.clamp(FIRST_PAUSE, LONGEST_PAUSE_OF_ALL)
+    at_most.clamp(FIRST_PAUSE, MAX_PAUSE_OF_ALL)
 }
 
 impl fmt::Debug for RedisLocks {
@@ -274,7 +274,7 @@ impl LockWaiter {
         loop {
             // After an error too, so that a renewal that failed is tried again before the end.
             let left = until.saturating_duration_since(Instant::now());
-            sleep((left / 3).max(SHORTEST_RENEWAL_PAUSE)).await;
+            sleep((left / 3).max(MIN_RENEWAL_PAUSE)).await;
             let renewed_until = Instant::now() + self.locks.lease;
             match self.renew(fence).await {
                 Ok(true) if keeper.renew(renewed_until.into_std()) => until = renewed_until,

@@ -17,7 +17,7 @@ static LOAD: LazyLock<Script> =
 
 /// The longest time that a session is kept, in milliseconds: Redis takes no more than about 292 million years
 /// from now.
-const MAX_EXPIRY: u64 = 1 << 50;
+const MAX_EXPIRY_MILLIS: u64 = 1 << 50;
 
 /// A [`SessionStore`] in Redis, for all replicas of a bot.
 ///
@@ -86,7 +86,7 @@ impl SessionStore for RedisSessions {
         expires_after: Duration,
     ) -> Result<bool, SessionError> {
         let revision = revision.map_or_else(String::new, |revision| revision.to_string());
-        let time = millis(expires_after).clamp(1, MAX_EXPIRY);
+        let time = millis(expires_after).clamp(1, MAX_EXPIRY_MILLIS);
         let mut call = SAVE.call(self.key(key)).arg(revision).arg(time);
         if let Some(value) = value {
             call = call.arg(&value[..]);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     connection::{Error, RedisConnection, Script, ScriptCall, script},
     reply_files::{KeptFiles, contents},
-    values::{MIN_LEASE, RETENTION, micros, millis, number},
+    values::{MAX_DELIVERY_TIME, MIN_LEASE, micros, millis, number},
 };
 use crate::{
     Reply,
@@ -79,14 +79,14 @@ impl RedisStore {
     /// For how long an update is claimed unless its lease is renewed, which happens in every third of that time.
     /// Default: 30 seconds; at least 100 milliseconds, at most 24 hours.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease.clamp(MIN_LEASE, RETENTION);
+        self.lease = lease.clamp(MIN_LEASE, MAX_DELIVERY_TIME);
         self
     }
 
     /// How long replies are kept for redeliveries. Default: one hour; at most 24 hours. With zero, no reply
     /// is kept.
     pub fn max_reply_age(mut self, age: Duration) -> Self {
-        self.max_reply_age = age.min(RETENTION);
+        self.max_reply_age = age.min(MAX_DELIVERY_TIME);
         self
     }
 
@@ -120,7 +120,7 @@ impl RedisStore {
         SCRIPT
             .call(vec![key.into(), reply_key])
             .arg(operation)
-            .arg(millis(RETENTION))
+            .arg(millis(MAX_DELIVERY_TIME))
     }
 
     fn key(&self, key: DeliveryKey) -> String {

@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 use super::connection::Error;
 
 /// The longest time for which Telegram tries to deliver an update.
-pub(super) const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const MAX_DELIVERY_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest lease that can still be renewed in time.
 pub(super) const MIN_LEASE: Duration = Duration::from_millis(100);

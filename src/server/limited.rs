@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     /// Whatever takes this long hangs.
-    const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+    const STEP_TIMEOUT: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(100);
 
     async fn listener() -> (LimitedListener, SocketAddr) {
@@ -368,7 +368,7 @@ mod tests {
     }
 
     async fn ended(served: tokio::task::JoinHandle<io::ErrorKind>) -> io::ErrorKind {
-        timeout(TEST_TIMEOUT, served)
+        timeout(STEP_TIMEOUT, served)
             .await
             .expect("it ends")
             .unwrap()
@@ -386,7 +386,7 @@ mod tests {
         let (other, _third) = connect(&mut listener, address).await;
         let other = serve(other);
         let mut late = TcpStream::connect(address).await.unwrap();
-        let accepted = timeout(TEST_TIMEOUT, listener.accept()).await;
+        let accepted = timeout(STEP_TIMEOUT, listener.accept()).await;
         let (mut accepted, _) = accepted.expect("there is room");
         assert_eq!(ended(silent).await, io::ErrorKind::TimedOut);
         accepted.write_all(b"hi").await.unwrap();

@@ -344,7 +344,7 @@ mod tests {
     async fn d10_a_handshake_that_has_not_ended_is_not_waited_for() {
         const HOUR: Duration = Duration::from_secs(3600);
         /// Whatever takes this long hangs.
-        const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+        const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
         let (began, mut shaking) = watch::channel(false);
         let server = Server::bind("127.0.0.1:0").await.unwrap();
@@ -365,7 +365,7 @@ mod tests {
             drop(shaking.wait_for(|began| *began).await);
         }));
         let mut silent = TcpStream::connect(address).await.unwrap();
-        let ended = tokio::time::timeout(TEST_TIMEOUT, serving).await;
+        let ended = tokio::time::timeout(STEP_TIMEOUT, serving).await;
         ended.expect("it isn't waited for").unwrap();
         assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "it is closed");
     }

@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 /// A shorter limit would close every connection at once.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
+const MIN_LIMIT: Duration = Duration::from_millis(100);
 
 /// How often to look for a connection to evict while all have a request under way.
 pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(50);
@@ -33,12 +33,12 @@ impl Default for TimeLimits {
 
 impl TimeLimits {
     pub(super) fn head(mut self, limit: Duration) -> Self {
-        self.head = limit.max(SHORTEST_LIMIT);
+        self.head = limit.max(MIN_LIMIT);
         self
     }
 
     pub(super) fn idle(mut self, limit: Duration) -> Self {
-        self.idle = limit.max(SHORTEST_LIMIT);
+        self.idle = limit.max(MIN_LIMIT);
         self
     }
 }

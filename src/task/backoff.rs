@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::random::random_fraction;
 
-const FIRST: Duration = Duration::from_secs(1);
-const MAX_DELAY: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// The bounds of a pause that a server asks for.
-const SHORTEST: Duration = Duration::from_millis(250);
-const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60 * 60);
+const MIN_ASKED_PAUSE: Duration = Duration::from_millis(250);
+const MAX_ASKED_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// Pauses of 1 s, doubled up to 60 s, each longer by a random part of up to a quarter.
 #[derive(Debug)]
@@ -19,18 +19,18 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new() -> Self {
-        Self { next: FIRST }
+        Self { next: FIRST_PAUSE }
     }
 
     /// Begins again with the shortest pause.
     pub(crate) fn reset(&mut self) {
-        self.next = FIRST;
+        self.next = FIRST_PAUSE;
     }
 
     /// The next pause: at least `asked_for`, if the server asked for one, and at most an hour.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
         let pause = asked_for.map_or(self.next, bounded_pause);
-        self.next = (self.next * 2).min(MAX_DELAY);
+        self.next = (self.next * 2).min(MAX_PAUSE);
         longer_at_random(pause)
     }
 }
@@ -38,7 +38,7 @@ impl Backoff {
 /// Limits a pause that a server asks for to between a quarter of a second and an hour. Zero would make a loop without a
 /// pause, and no server means one of years.
 pub(crate) fn bounded_pause(asked_for: Duration) -> Duration {
-    asked_for.clamp(SHORTEST, LONGEST_ASKED_FOR)
+    asked_for.clamp(MIN_ASKED_PAUSE, MAX_ASKED_PAUSE)
 }
 
 /// Returns the pause, longer by a random part of up to a quarter.

@@ -29,7 +29,7 @@ use crate::support::{
 };
 
 /// Whatever takes this long hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 struct Limited(LimitedStream);
 
@@ -100,7 +100,7 @@ async fn stranger(address: SocketAddr, says: &[u8]) -> TcpStream {
 /// Waits until the server has closed it.
 async fn closed(stream: &mut TcpStream) {
     let mut rest = Vec::new();
-    let end = timeout(TEST_TIMEOUT, stream.read_to_end(&mut rest)).await;
+    let end = timeout(STEP_TIMEOUT, stream.read_to_end(&mut rest)).await;
     // A reset closes it too.
     drop(end.expect("the server closes it"));
 }
@@ -108,7 +108,7 @@ async fn closed(stream: &mut TcpStream) {
 async fn deliver(address: SocketAddr) {
     let stream = TcpStream::connect(address).await.expect("it listens");
     let call = Call::new(MESSAGE);
-    let answer = timeout(TEST_TIMEOUT, async {
+    let answer = timeout(STEP_TIMEOUT, async {
         Connection::new(stream).send(&call).await
     })
     .await;

@@ -16,7 +16,7 @@ use crate::example::{Example, PublishedCrates};
 const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Longer than any example takes to play its conversation.
-const TEST_TIMEOUT: Duration = Duration::from_secs(120);
+const STEP_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A workspace of the copies and nothing else, so that they share the versions and the builds of other crates.
 pub(crate) struct Copies {
@@ -110,8 +110,8 @@ impl Copies {
             .env("ADMIN_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let output = timeout(TEST_TIMEOUT, program.output()).await;
-        let output = output.map_err(|_| format!("it didn't end in {TEST_TIMEOUT:?}"))?;
+        let output = timeout(STEP_TIMEOUT, program.output()).await;
+        let output = output.map_err(|_| format!("it didn't end in {STEP_TIMEOUT:?}"))?;
         success(&output.map_err(|error| error.to_string())?)
     }
 }

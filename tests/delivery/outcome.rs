@@ -46,7 +46,7 @@ for_each_server! {
     d15_telegrams_own_pause_is_passed_on
 }
 
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A client whose every call has this response.
 fn client(status: u16, body: &'static str) -> Client {
@@ -427,7 +427,7 @@ async fn d14_polling_counts_nothing_that_is_not_about_the_update() {
             }
             response
         });
-        let failed = timeout(TEST_TIMEOUT, poll(1, service))
+        let failed = timeout(STEP_TIMEOUT, poll(1, service))
             .await
             .expect("it ends");
         assert_eq!((seen.runs(), failed), (3, vec![]), "{why}");
@@ -445,7 +445,7 @@ async fn d15_polling_abandons_at_once_what_a_repeat_cant_change() {
             fault.result()
         });
         let polled = poll(5, service.into_updates());
-        let failed = timeout(TEST_TIMEOUT, polled).await.expect("it ends");
+        let failed = timeout(STEP_TIMEOUT, polled).await.expect("it ends");
         assert_eq!((seen.runs(), failed), (1, vec![0]), "{fault:?}");
     }
 }

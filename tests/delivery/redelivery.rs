@@ -117,7 +117,7 @@ impl Bot {
     }
 
     async fn has_begun(&self) {
-        let begun = timeout(TEST_TIMEOUT, self.began.acquire()).await;
+        let begun = timeout(STEP_TIMEOUT, self.began.acquire()).await;
         begun.expect("it begins").expect("open").forget();
     }
 
@@ -126,7 +126,7 @@ impl Bot {
     }
 }
 
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Awaits a condition without a notification.
 async fn until(condition: impl Fn() -> bool) {
@@ -135,7 +135,7 @@ async fn until(condition: impl Fn() -> bool) {
             yield_now().await;
         }
     };
-    timeout(TEST_TIMEOUT, met)
+    timeout(STEP_TIMEOUT, met)
         .await
         .expect("the condition is met");
 }
@@ -385,7 +385,7 @@ async fn d7_acked_early_the_reply_comes_later_through_the_client(server: Server)
 async fn d7_in_time_the_reply_is_the_answer_though_it_could_be_acked(server: Server) {
     let token = "1:a".parse().expect("a token");
     let nowhere = Client::with_base_url(&token, "http://127.0.0.1:9").expect("a URL");
-    let ack = |webhook: Webhook| webhook.deadline(DeadlineLayer::ack_after(TEST_TIMEOUT, nowhere));
+    let ack = |webhook: Webhook| webhook.deadline(DeadlineLayer::ack_after(STEP_TIMEOUT, nowhere));
     let hosted = serve_with(server, Bot::new(), DeliveryLayer::new(), ack).await;
     for _ in 0..2 {
         let answer = hosted.send(1).await;
@@ -419,7 +419,7 @@ async fn d10_shutdown_rejects_new_updates_and_waits_for_running_ones(server: Ser
     hosted.bot.has_begun().await;
     let handle = hosted.handle.clone();
     handle.close();
-    let ending = tokio::spawn(async move { handle.shutdown(TEST_TIMEOUT).await });
+    let ending = tokio::spawn(async move { handle.shutdown(STEP_TIMEOUT).await });
     let new = hosted.send(2).await;
     assert_eq!(new.status, 503, "{hosted}");
     assert_eq!(new.header("retry-after"), Some("1"), "{hosted}");
@@ -531,7 +531,7 @@ async fn d3_a_request_that_joins_while_the_update_is_recorded_gets_the_reply(ser
     first.abort();
     until(|| handle.waiting() == 0).await;
     bot.go.add_permits(1);
-    let noted = timeout(TEST_TIMEOUT, noting.acquire()).await;
+    let noted = timeout(STEP_TIMEOUT, noting.acquire()).await;
     noted.expect("it is noted").expect("open").forget();
     let second = tokio::spawn(endpoint.sending(call(1)));
     until(|| handle.waiting() == 1).await;

@@ -37,7 +37,7 @@ for_each_server! {
 }
 
 /// Whatever takes this long hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A bot behind the layer.
 fn bot<F>(
@@ -124,7 +124,7 @@ async fn d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_
             answers.spawn(endpoint.sending(call(id, update)));
         }
     }
-    let answers = timeout(TEST_TIMEOUT, answers.join_all()).await;
+    let answers = timeout(STEP_TIMEOUT, answers.join_all()).await;
     for answer in answers.expect("the chats don't wait for each other") {
         assert_eq!(answer.status, 200, "{answer:?}");
     }

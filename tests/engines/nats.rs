@@ -111,9 +111,9 @@ async fn d34_a_stream_that_would_lose_updates_is_refused() {
             },
         ),
         (
-            "max_consumers",
+            "deny_delete",
             Config {
-                max_consumers: 1,
+                deny_delete: true,
                 ..updates_stream()
             },
         ),

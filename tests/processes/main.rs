@@ -36,7 +36,7 @@ const CHATS: u64 = 16;
 const PACE: Duration = Duration::from_millis(10);
 
 /// For all of it.
-const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -66,7 +66,7 @@ fn complain(error: &Failure) {
 async fn conduct() -> Result<bool, Failure> {
     let stop = shutdown_signal()?;
     tokio::select! {
-        played = timeout(TEST_TIMEOUT, play()) => played?,
+        played = timeout(STEP_TIMEOUT, play()) => played?,
         () = stop => Err(std::io::Error::other("told to stop").into()),
     }
 }

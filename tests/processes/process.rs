@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// With a Redis that is to end.
-const TEST_TIMEOUT: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Ends when it is dropped.
 pub(crate) struct Process {
@@ -73,5 +73,5 @@ pub(crate) async fn orphaned(mut connection: ConnectionManager) {
     let mut command = redis::cmd("SHUTDOWN");
     let asking = command.arg("NOSAVE").query_async::<()>(&mut connection);
     // It ends without an answer, or is gone already as another child has asked.
-    drop(timeout(TEST_TIMEOUT, asking).await);
+    drop(timeout(SHUTDOWN_TIMEOUT, asking).await);
 }

@@ -34,7 +34,7 @@ use crate::support::wire::{Call, Connection};
 const SECRET: &str = "se-cret";
 
 /// Whatever takes this long hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn server() -> (Server, SocketAddr) {
     let server = Server::bind("127.0.0.1:0").await.expect("a port");
@@ -60,7 +60,7 @@ async fn bot(set: impl FnOnce(Server) -> Server) -> (Telegram, SocketAddr, Arc<A
 }
 
 async fn delivered(telegram: &Telegram, chat: i64) -> Exchange {
-    let exchange = timeout(TEST_TIMEOUT, telegram.deliver(update::text(chat, "hi"))).await;
+    let exchange = timeout(STEP_TIMEOUT, telegram.deliver(update::text(chat, "hi"))).await;
     let exchange = exchange.expect("Telegram isn't kept out");
     assert!(exchange.is_delivered(), "{exchange:?}");
     exchange
@@ -76,7 +76,7 @@ async fn stranger(address: SocketAddr, says: &[u8]) -> TcpStream {
 /// Waits until the server has closed it.
 async fn closed(stream: &mut TcpStream) {
     let mut rest = Vec::new();
-    let end = timeout(TEST_TIMEOUT, stream.read_to_end(&mut rest)).await;
+    let end = timeout(STEP_TIMEOUT, stream.read_to_end(&mut rest)).await;
     // A reset closes it too.
     drop(end.expect("the server closes it"));
 }
@@ -165,7 +165,7 @@ async fn a12_a_head_that_comes_slowly_ends_the_connection() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    let dribbled = timeout(TEST_TIMEOUT, dribble).await;
+    let dribbled = timeout(STEP_TIMEOUT, dribble).await;
     dribbled.expect("the server closes it");
     assert_eq!(handled.load(Ordering::Relaxed), 0);
 }
@@ -215,7 +215,7 @@ async fn a12_a_response_that_no_peer_reads_ends_the_connection() {
             .serve(service),
     );
     let _unread = stranger(address, REFUSED).await;
-    let ended = timeout(TEST_TIMEOUT, is_dropped).await;
+    let ended = timeout(STEP_TIMEOUT, is_dropped).await;
     ended
         .expect("the server gives it up")
         .expect_err("nothing was sent");
@@ -265,7 +265,7 @@ async fn a_response_that_is_not_ready_yet_may_take_its_time() {
     );
     let mut stream = stranger(address, REFUSED).await;
     let mut answer = Vec::new();
-    let end = timeout(TEST_TIMEOUT, stream.read_to_end(&mut answer)).await;
+    let end = timeout(STEP_TIMEOUT, stream.read_to_end(&mut answer)).await;
     end.expect("the server closes it").expect("it isn't reset");
     assert!(String::from_utf8_lossy(&answer).contains("late"));
 }
@@ -337,7 +337,7 @@ async fn d10_what_does_not_finish_in_time_is_cut_off() {
     let delivery = tokio::spawn(async move { telegram.deliver_once(update::text(1, "hi")).await });
     server.entered.notified().await;
     server.stop.send(()).expect("it runs");
-    let ended = timeout(TEST_TIMEOUT, server.ended).await;
+    let ended = timeout(STEP_TIMEOUT, server.ended).await;
     ended.expect("it ends in time").expect("it ends");
     let exchange = delivery.await.expect("an end").expect("it was sent");
     assert!(!exchange.is_delivered(), "{exchange:?}");

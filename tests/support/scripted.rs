@@ -15,7 +15,7 @@ use tokio::{
 use tower_telegram::Client;
 
 /// A step that takes this long hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client's read time-out in tests where the server stalls. A busy machine must still respond in time
 /// where it responds.
@@ -281,7 +281,7 @@ impl Connection {
     }
 
     async fn more(&mut self) -> Option<()> {
-        let read = timeout(TEST_TIMEOUT, self.stream.read_buf(&mut self.rest)).await;
+        let read = timeout(STEP_TIMEOUT, self.stream.read_buf(&mut self.rest)).await;
         let read = read.expect("the client goes on or closes").ok()?;
         (read > 0).then_some(())
     }

@@ -25,7 +25,7 @@ pub(crate) const MESSAGE: &str = "{\"update_id\":7,\n\"message\":{\"message_id\"
     \"date\":1700000000,\"text\":\"hi\"}}";
 
 /// A step that takes this long hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A request with its headers in order.
 #[derive(Clone)]
@@ -223,7 +223,7 @@ impl Connection {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        let written = timeout(TEST_TIMEOUT, self.stream.write_all(bytes)).await;
+        let written = timeout(STEP_TIMEOUT, self.stream.write_all(bytes)).await;
         written.expect("the server reads").expect("it is connected");
     }
 
@@ -286,7 +286,7 @@ impl Connection {
     }
 
     async fn read_more(&mut self) {
-        let read = timeout(TEST_TIMEOUT, self.stream.read_buf(&mut self.rest)).await;
+        let read = timeout(STEP_TIMEOUT, self.stream.read_buf(&mut self.rest)).await;
         let read = read.expect("the server answers").expect("it is connected");
         assert_ne!(
             read,

@@ -86,7 +86,7 @@ fn emit_method(
 ) {
     let _ = writeln!(
         out,
-        "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\n",
+        "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\nconst DECODES_ONE_VALUE: bool = true;\n",
         output(&method.returns),
         method.name,
         model::is_idempotent(&method.name),

@@ -38,6 +38,11 @@ pub trait Method: Serialize {
     /// arrived.
     const IDEMPOTENT: bool;
 
+    /// Whether [`decode`](Self::decode) fails for each text that isn't the JSON of one value. Where it does, a client
+    /// needn't look for the end of the result in a response before it decodes the result.
+    #[doc(hidden)]
+    const DECODES_ONE_VALUE: bool = false;
+
     /// The chat that the call goes to, if it names one. Telegram limits the rate of calls by chat. Default: `None`.
     fn chat_id(&self) -> Option<&ChatId> {
         None
@@ -68,8 +73,7 @@ pub trait Method: Serialize {
     ///
     /// # Errors
     ///
-    /// If it isn't the JSON of one value, or doesn't fit `Output`. A client recognises by this error that a response has
-    /// other members behind its result.
+    /// If it isn't JSON, or doesn't fit `Output`.
     fn decode(result: &str) -> Result<Self::Output, ParseError> {
         serde_json::from_str(result)
             .map_err(|error| ParseError::foreign::<Self::Output>(&error, result, None))

@@ -4,7 +4,7 @@
 #[path = "../../tests/program/mod.rs"]
 mod program;
 
-use program::{TEST_TIMEOUT, assert_refused, prints, program, stdout};
+use program::{STEP_TIMEOUT, assert_refused, prints, program, stdout};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     net::TcpListener,
@@ -63,7 +63,7 @@ async fn reqwest_calls_through_the_proxy_of_the_environment() {
     let url = format!("http://{}", proxy.local_addr().unwrap());
     let mut calling = in_production(&telegram, &["42", "reqwest"]);
     let _calling = calling.env("HTTP_PROXY", url).spawn().unwrap();
-    let (stream, _) = timeout(TEST_TIMEOUT, proxy.accept())
+    let (stream, _) = timeout(STEP_TIMEOUT, proxy.accept())
         .await
         .unwrap()
         .unwrap();

@@ -28,7 +28,7 @@ use tokio::{
 use tower_telegram_test::{Telegram, update};
 
 /// Longer than anything takes here. Whatever takes this long hangs.
-pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The program at this path, with pipes, and without the variables that examples read.
 pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
@@ -66,7 +66,7 @@ pub(crate) fn stdout(output: &Output) -> String {
 
 /// Runs a program to its end, and looks for the lines in their order.
 pub(crate) async fn prints(mut program: Command, lines: &[&str]) {
-    let ended = timeout(3 * TEST_TIMEOUT, program.output()).await;
+    let ended = timeout(3 * STEP_TIMEOUT, program.output()).await;
     let text = stdout(&ended.expect("it ends").unwrap());
     let mut rest = &*text;
     for line in lines {
@@ -110,7 +110,7 @@ pub(crate) async fn wait_until_it_listens(address: SocketAddr) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(TEST_TIMEOUT, listens).await.expect("it listens");
+    timeout(STEP_TIMEOUT, listens).await.expect("it listens");
 }
 
 /// Sets the variables with which a program is a bot of this Telegram.
@@ -141,13 +141,13 @@ pub(crate) async fn terminate(bot: Child) -> String {
     let id = bot.id().unwrap().to_string();
     let kill = Command::new("kill").args(["-TERM", &id]).status().await;
     assert!(kill.unwrap().success());
-    let ended = timeout(TEST_TIMEOUT, bot.wait_with_output()).await;
+    let ended = timeout(STEP_TIMEOUT, bot.wait_with_output()).await;
     stdout(&ended.expect("it ends").unwrap())
 }
 
 /// Runs a bot that must end with an error about one of its variables, and not with a panic.
 pub(crate) async fn assert_refused(mut bot: Command, variable: &str) {
-    let ended = timeout(TEST_TIMEOUT, bot.output()).await;
+    let ended = timeout(STEP_TIMEOUT, bot.output()).await;
     let output = ended.expect("it ends").unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
@@ -198,7 +198,7 @@ pub(crate) async fn outlives(
     }
     for text in ["one", "two", "three"] {
         let delivery = telegram.deliver(update::text(7, text));
-        let exchange = timeout(TEST_TIMEOUT, delivery).await.unwrap();
+        let exchange = timeout(STEP_TIMEOUT, delivery).await.unwrap();
         assert_eq!(exchange.attempts.len(), 1, "{exchange:?}");
         assert_eq!(exchange.reply.unwrap().text("text").as_deref(), Some(text));
     }

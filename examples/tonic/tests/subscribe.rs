@@ -7,7 +7,7 @@ mod program;
 use std::{env, net::SocketAddr, process::Stdio};
 
 use bytes::Bytes;
-use program::{TEST_TIMEOUT, free_address, in_production, program, start, terminate};
+use program::{STEP_TIMEOUT, free_address, in_production, program, start, terminate};
 use serde_json::Value;
 use tokio::{process::Child, time::timeout};
 use tonic::{
@@ -78,7 +78,7 @@ impl Bot {
 }
 
 async fn next(updates: &mut Streaming<Bytes>) -> Result<Bytes, Status> {
-    let next = timeout(TEST_TIMEOUT, updates.message()).await;
+    let next = timeout(STEP_TIMEOUT, updates.message()).await;
     let next = next.expect("an update or a status")?;
     Ok(next.expect("a status at the end"))
 }

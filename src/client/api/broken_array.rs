@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How much may stand behind an array whose brackets don't match, in bytes.
-const LONGEST_REST: usize = 1024;
+const MAX_REST: usize = 1024;
 
 /// The members that the Bot API has in its envelope beside the result.
 const ENVELOPE: [&str; 4] = ["ok", "description", "error_code", "parameters"];
@@ -31,7 +31,7 @@ pub(super) fn find(body: &[u8]) -> Option<Range<usize>> {
     if let Some(result) = matching_end(body, start).and_then(|end| is_result(end, true)) {
         return Some(result);
     }
-    let first_end = body.len().saturating_sub(LONGEST_REST).max(start + 1);
+    let first_end = body.len().saturating_sub(MAX_REST).max(start + 1);
     let mut ends = (first_end..body.len()).rev();
     ends.find_map(|at| {
         let result = (body[at] == b']').then(|| is_result(at + 1, false))??;

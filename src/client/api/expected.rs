@@ -8,7 +8,10 @@ use crate::Method;
 
 /// How Telegram begins the response to a call that it has carried out. Behind it are the result and a brace, unless the
 /// response has other members too, such as the `description` after `setWebhook`.
-const BEFORE_RESULT: &str = r#"{"ok":true,"result":"#;
+const BEFORE_RESULT: &[u8] = br#"{"ok":true,"result":"#;
+
+/// What JSON may have around a value.
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// A result as the type that its method returns.
 pub(super) type TypedResult = Box<dyn Any + Send>;
@@ -26,6 +29,9 @@ pub(super) enum Expected {
 
 impl Expected {
     pub(super) fn result_of<M: Method>() -> Self {
+        if !M::DECODES_ONE_VALUE {
+            return Self::Result;
+        }
         Self::Typed(|json| {
             let result = M::decode(json).ok()?;
             Some(Box::new(result))
@@ -39,8 +45,8 @@ impl Expected {
         let Self::Typed(decode) = self else {
             return None;
         };
-        let text = str::from_utf8(body).ok()?;
-        let json = text.strip_prefix(BEFORE_RESULT)?.strip_suffix('}')?;
+        let json = body.strip_prefix(BEFORE_RESULT)?.strip_suffix(b"}")?;
+        let json = str::from_utf8(json).ok()?.trim_matches(WHITE_SPACE);
         // If this is one value, nothing but the result is between the two, and so the whole body is JSON.
         let result = decode(json)?;
         Some((body.slice_ref(json.as_bytes()), result))
@@ -50,7 +56,24 @@ impl Expected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::{DeleteMessage, GetMe};
+    use crate::{
+        methods::{DeleteMessage, GetMe},
+        types::ParseError,
+    };
+
+    /// A method of a user's own that takes any text.
+    #[derive(serde::Serialize)]
+    struct Lax {}
+
+    impl Method for Lax {
+        type Output = String;
+        const NAME: &'static str = "getMe";
+        const IDEMPOTENT: bool = true;
+
+        fn decode(result: &str) -> Result<String, ParseError> {
+            Ok(result.to_owned())
+        }
+    }
 
     fn reads<M: Method>(body: &'static str) -> Option<(Bytes, TypedResult)> {
         Expected::result_of::<M>().read(&Bytes::from_static(body.as_bytes()))
@@ -64,6 +87,19 @@ mod tests {
         let user = r#"{"ok":true,"result":{"id":7,"is_bot":true,"first_name":"}"}}"#;
         let (json, _) = reads::<GetMe>(user).unwrap();
         assert_eq!(json, r#"{"id":7,"is_bot":true,"first_name":"}"}"#);
+    }
+
+    #[test]
+    fn white_space_around_the_result_is_not_a_part_of_it() {
+        let (json, _) = reads::<DeleteMessage>("{\"ok\":true,\"result\": true\t\r\n}").unwrap();
+        assert_eq!(json, "true");
+        assert!(reads::<DeleteMessage>("{\"ok\":true,\"result\":\u{c}true}").is_none());
+    }
+
+    #[test]
+    fn a_result_for_a_decoder_that_takes_any_text_is_found_by_the_reader_of_members() {
+        assert!(reads::<Lax>(r#"{"ok":true,"result":true,"ok":false}"#).is_none());
+        assert!(reads::<Lax>(r#"{"ok":true,"result":true}"#).is_none());
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl ApiRequest {
     /// or has a number that isn't finite, such as `f64::NAN` for a latitude.
     pub fn new<M: Method + ?Sized>(method: &M) -> Result<Self, Error> {
         let with_method = |error: Error| error.with_method(M::NAME.into());
-        let valid = method.validate().map_err(Error::invalid);
-        valid.map_err(with_method)?;
+        let valid = method.validate();
+        valid.map_err(|reason| with_method(Error::invalid(reason)))?;
         let json = encode(method).map_err(with_method)?;
         let uploads = method.uploads();
         limits::check(&json, &uploads).map_err(with_method)?;

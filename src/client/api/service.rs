@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(client.send(GetMe::new()).await.unwrap().id, 123);
     }
 
-    /// Its result is a number, which is read as one more than the reads before it.
+    /// Its output is the number, and how many results were read before.
     #[derive(serde::Serialize)]
     struct CountReads {}
 
@@ -173,6 +173,7 @@ mod tests {
         type Output = (i64, usize);
         const NAME: &'static str = "getMe";
         const IDEMPOTENT: bool = true;
+        const DECODES_ONE_VALUE: bool = true;
 
         fn decode(result: &str) -> Result<Self::Output, ParseError> {
             let number = json::from_str(result)?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The longest text of a failure that is kept, in bytes.
-const LONGEST_FAILURE: usize = 1000;
+const MAX_FAILURE_LENGTH: usize = 1000;
 
 /// The handler, settings and recorder that all attempts share.
 pub(super) struct QueueAttempts<S> {
@@ -331,7 +331,7 @@ fn creation_context(text: Option<Box<str>>) -> Option<CreationContext> {
 /// A failure with its causes, in words for a person.
 fn words(failure: &Failure) -> String {
     let mut text = ErrorChain(failure).to_string();
-    let mut end = LONGEST_FAILURE.min(text.len());
+    let mut end = MAX_FAILURE_LENGTH.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }

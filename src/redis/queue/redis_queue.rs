@@ -14,7 +14,7 @@ use crate::{
     queue::{QueueError, QueueStatus, trace_context::TraceContextHook},
     redis::{
         connection::{RedisConnection, Script, ScriptCall, script},
-        values::{MIN_LEASE, RETENTION, number},
+        values::{MAX_DELIVERY_TIME, MIN_LEASE, number},
         wake_ups::{WakeUp, WakeUps},
     },
 };
@@ -170,7 +170,7 @@ impl RedisQueue {
     /// For how long a worker claims a partition unless it renews the claim, which happens in every quarter of that
     /// time and at least every second. Default: ten seconds; at least 100 milliseconds, at most 24 hours.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease.clamp(MIN_LEASE, RETENTION);
+        self.lease = lease.clamp(MIN_LEASE, MAX_DELIVERY_TIME);
         self
     }
 

@@ -12,7 +12,7 @@ use crate::{
     queue::{Enqueue, Enqueued, QueueError, QueueWriter, chat_key, number_of, partition},
     redis::{
         connection::{Error, ScriptCall},
-        values::{RETENTION, millis},
+        values::{MAX_DELIVERY_TIME, millis},
     },
     webhook::{BotId, RawUpdate},
 };
@@ -94,7 +94,7 @@ impl RedisQueue {
     /// The arguments that all updates of a call share.
     fn with_limits(&self, call: ScriptCall) -> ScriptCall {
         call.arg(self.max_length())
-            .arg(millis(RETENTION))
+            .arg(millis(MAX_DELIVERY_TIME))
             .arg(self.wake_ups.process())
     }
 

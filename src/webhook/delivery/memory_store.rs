@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The longest time for which Telegram tries to deliver an update.
-const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_DELIVERY_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many handled updates are remembered by default: nine hours of them at 30 updates a second.
 const CAPACITY: usize = 1_000_000;
@@ -94,7 +94,7 @@ impl MemoryStore {
     pub fn with_capacity(updates: usize) -> Self {
         Self {
             state: Mutex::new(State {
-                done: HandledIds::new(updates, RETENTION),
+                done: HandledIds::new(updates, MAX_DELIVERY_TIME),
                 open: ShardedMap::for_entries(updates),
                 failed: SegmentedQueue::default(),
                 replies: KeptReplies::default(),

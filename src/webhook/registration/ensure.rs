@@ -20,13 +20,13 @@ use crate::{
 
 /// The pauses where Telegram doesn't say how long to wait: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+const MAX_PAUSE: Duration = Duration::from_secs(8);
 
 /// The longest pause that Telegram can ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+const MAX_ASKED_PAUSE: Duration = Duration::from_secs(3600);
 
 /// By how much pauses differ at most.
-const LONGEST_SPREAD: Duration = Duration::from_secs(2);
+const MAX_SPREAD: Duration = Duration::from_secs(2);
 
 impl Client {
     /// Makes the webhook what it should be: reads it, sets it only where something differs
@@ -292,7 +292,7 @@ impl EnsureWebhook {
         };
         // No wait at all would be a storm, and 10^18 seconds no wait but an end.
         let asked = asked.filter(|asked| *asked >= FIRST_PAUSE);
-        let asked = asked.map(|asked| asked.min(LONGEST_ASKED));
+        let asked = asked.map(|asked| asked.min(MAX_ASKED_PAUSE));
         let pause = spread(asked.unwrap_or_else(|| back_off(progress.attempts)));
         let end = progress.started.elapsed().saturating_add(pause);
         (progress.attempts < self.max_attempts && end < self.timeout).then_some(pause)
@@ -306,12 +306,12 @@ fn may_pass(error: &Error) -> bool {
 
 fn back_off(attempts: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
-    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+    FIRST_PAUSE.saturating_mul(doubled).min(MAX_PAUSE)
 }
 
 /// Spreads the next attempts of replicas that were rejected at the same time.
 fn spread(pause: Duration) -> Duration {
-    let most = pause.min(LONGEST_SPREAD);
+    let most = pause.min(MAX_SPREAD);
     pause.saturating_add(most.mul_f64(random_fraction()))
 }
 
@@ -406,7 +406,7 @@ mod tests {
         let ensure = client.ensure_webhook(&wanted()).timeout(Duration::MAX);
         assert!(!ensure.await.unwrap().was_set);
         let took = started.elapsed();
-        assert!(took <= 2 * (LONGEST_ASKED + LONGEST_SPREAD), "{took:?}");
+        assert!(took <= 2 * (MAX_ASKED_PAUSE + MAX_SPREAD), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]

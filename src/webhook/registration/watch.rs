@@ -23,7 +23,7 @@ use crate::{
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest `retry_after` that is waited out.
-const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+const MAX_ASKED_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Checks the webhook at an interval, for readiness probes and metrics.
 ///
@@ -126,7 +126,7 @@ impl WebhookHealth {
             let looked = self.look(&mut clock).await;
             // Telegram may want to be left alone for longer.
             let asked = looked.as_ref().err().and_then(Error::retry_after);
-            let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+            let asked = asked.unwrap_or_default().min(MAX_ASKED_PAUSE);
             self.publish(looked);
             sleep(self.interval.max(asked)).await;
         }

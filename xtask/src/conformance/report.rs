@@ -124,11 +124,11 @@ impl Report {
 
 /// As much of it as tells what it is about.
 fn short(given: &str) -> String {
-    const LONGEST_FILES: usize = 60;
-    if given.chars().count() <= LONGEST_FILES {
+    const MAX_CHARS: usize = 60;
+    if given.chars().count() <= MAX_CHARS {
         return given.to_owned();
     }
-    let start: String = given.chars().take(LONGEST_FILES).collect();
+    let start: String = given.chars().take(MAX_CHARS).collect();
     let words = start.rsplit_once(' ').map_or(&*start, |(words, _)| words);
     format!("{words} …")
 }

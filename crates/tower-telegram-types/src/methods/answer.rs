@@ -76,6 +76,7 @@ impl Method for AnswerChatJoinRequestQuery {
     type Output = bool;
     const NAME: &'static str = "answerChatJoinRequestQuery";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -205,6 +206,7 @@ impl Method for AnswerCallbackQuery {
     type Output = bool;
     const NAME: &'static str = "answerCallbackQuery";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -276,6 +278,7 @@ impl Method for AnswerGuestQuery {
     type Output = SentGuestMessage;
     const NAME: &'static str = "answerGuestQuery";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -351,6 +354,7 @@ impl Method for AnswerWebAppQuery {
     type Output = SentWebAppMessage;
     const NAME: &'static str = "answerWebAppQuery";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -490,6 +494,7 @@ impl Method for SavePreparedInlineMessage {
     type Output = PreparedInlineMessage;
     const NAME: &'static str = "savePreparedInlineMessage";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -565,6 +570,7 @@ impl Method for SavePreparedKeyboardButton {
     type Output = PreparedKeyboardButton;
     const NAME: &'static str = "savePreparedKeyboardButton";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

@@ -47,6 +47,7 @@ impl Method for GetMe {
     type Output = User;
     const NAME: &'static str = "getMe";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -95,6 +96,7 @@ impl Method for LogOut {
     type Output = bool;
     const NAME: &'static str = "logOut";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -143,6 +145,7 @@ impl Method for Close {
     type Output = bool;
     const NAME: &'static str = "close";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -202,6 +205,7 @@ impl Method for GetManagedBotToken {
     type Output = Str;
     const NAME: &'static str = "getManagedBotToken";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -261,6 +265,7 @@ impl Method for ReplaceManagedBotToken {
     type Output = Str;
     const NAME: &'static str = "replaceManagedBotToken";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -320,6 +325,7 @@ impl Method for GetManagedBotAccessSettings {
     type Output = BotAccessSettings;
     const NAME: &'static str = "getManagedBotAccessSettings";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -405,6 +411,7 @@ impl Method for SetManagedBotAccessSettings {
     type Output = bool;
     const NAME: &'static str = "setManagedBotAccessSettings";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -502,6 +509,7 @@ impl Method for SetMyCommands {
     type Output = bool;
     const NAME: &'static str = "setMyCommands";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -595,6 +603,7 @@ impl Method for DeleteMyCommands {
     type Output = bool;
     const NAME: &'static str = "deleteMyCommands";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -688,6 +697,7 @@ impl Method for GetMyCommands {
     type Output = Vec<BotCommand>;
     const NAME: &'static str = "getMyCommands";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -779,6 +789,7 @@ impl Method for SetMyName {
     type Output = bool;
     const NAME: &'static str = "setMyName";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -854,6 +865,7 @@ impl Method for GetMyName {
     type Output = BotName;
     const NAME: &'static str = "getMyName";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -945,6 +957,7 @@ impl Method for SetMyDescription {
     type Output = bool;
     const NAME: &'static str = "setMyDescription";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1020,6 +1033,7 @@ impl Method for GetMyDescription {
     type Output = BotDescription;
     const NAME: &'static str = "getMyDescription";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1111,6 +1125,7 @@ impl Method for SetMyShortDescription {
     type Output = bool;
     const NAME: &'static str = "setMyShortDescription";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1186,6 +1201,7 @@ impl Method for GetMyShortDescription {
     type Output = BotShortDescription;
     const NAME: &'static str = "getMyShortDescription";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1247,6 +1263,7 @@ impl Method for SetMyProfilePhoto {
     type Output = bool;
     const NAME: &'static str = "setMyProfilePhoto";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -1303,6 +1320,7 @@ impl Method for RemoveMyProfilePhoto {
     type Output = bool;
     const NAME: &'static str = "removeMyProfilePhoto";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1396,6 +1414,7 @@ impl Method for SetChatMenuButton {
     type Output = bool;
     const NAME: &'static str = "setChatMenuButton";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1469,6 +1488,7 @@ impl Method for GetChatMenuButton {
     type Output = MenuButton;
     const NAME: &'static str = "getChatMenuButton";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1560,6 +1580,7 @@ impl Method for SetMyDefaultAdministratorRights {
     type Output = bool;
     const NAME: &'static str = "setMyDefaultAdministratorRights";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1633,6 +1654,7 @@ impl Method for GetMyDefaultAdministratorRights {
     type Output = ChatAdministratorRights;
     const NAME: &'static str = "getMyDefaultAdministratorRights";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

@@ -58,6 +58,7 @@ impl Method for GetBusinessConnection {
     type Output = BusinessConnection;
     const NAME: &'static str = "getBusinessConnection";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -135,6 +136,7 @@ impl Method for ReadBusinessMessage {
     type Output = bool;
     const NAME: &'static str = "readBusinessMessage";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -206,6 +208,7 @@ impl Method for DeleteBusinessMessages {
     type Output = bool;
     const NAME: &'static str = "deleteBusinessMessages";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -293,6 +296,7 @@ impl Method for SetBusinessAccountName {
     type Output = bool;
     const NAME: &'static str = "setBusinessAccountName";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -372,6 +376,7 @@ impl Method for SetBusinessAccountUsername {
     type Output = bool;
     const NAME: &'static str = "setBusinessAccountUsername";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -451,6 +456,7 @@ impl Method for SetBusinessAccountBio {
     type Output = bool;
     const NAME: &'static str = "setBusinessAccountBio";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -541,6 +547,7 @@ impl Method for SetBusinessAccountProfilePhoto {
     type Output = bool;
     const NAME: &'static str = "setBusinessAccountProfilePhoto";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -626,6 +633,7 @@ impl Method for RemoveBusinessAccountProfilePhoto {
     type Output = bool;
     const NAME: &'static str = "removeBusinessAccountProfilePhoto";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -689,6 +697,7 @@ impl Method for GetBusinessAccountStarBalance {
     type Output = StarAmount;
     const NAME: &'static str = "getBusinessAccountStarBalance";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -758,6 +767,7 @@ impl Method for TransferBusinessAccountStars {
     type Output = bool;
     const NAME: &'static str = "transferBusinessAccountStars";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

@@ -107,6 +107,7 @@ impl Method for SetMessageReaction {
     type Output = bool;
     const NAME: &'static str = "setMessageReaction";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -206,6 +207,7 @@ impl Method for GetUserProfilePhotos {
     type Output = UserProfilePhotos;
     const NAME: &'static str = "getUserProfilePhotos";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -299,6 +301,7 @@ impl Method for GetUserProfileAudios {
     type Output = UserProfileAudios;
     const NAME: &'static str = "getUserProfileAudios";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -401,6 +404,7 @@ impl Method for SetUserEmojiStatus {
     type Output = bool;
     const NAME: &'static str = "setUserEmojiStatus";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -466,6 +470,7 @@ impl Method for GetFile {
     type Output = File;
     const NAME: &'static str = "getFile";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -569,6 +574,7 @@ impl Method for BanChatMember {
     type Output = bool;
     const NAME: &'static str = "banChatMember";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -662,6 +668,7 @@ impl Method for UnbanChatMember {
     type Output = bool;
     const NAME: &'static str = "unbanChatMember";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -789,6 +796,7 @@ impl Method for RestrictChatMember {
     type Output = bool;
     const NAME: &'static str = "restrictChatMember";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1157,6 +1165,7 @@ impl Method for PromoteChatMember {
     type Output = bool;
     const NAME: &'static str = "promoteChatMember";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1240,6 +1249,7 @@ impl Method for SetChatAdministratorCustomTitle {
     type Output = bool;
     const NAME: &'static str = "setChatAdministratorCustomTitle";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1331,6 +1341,7 @@ impl Method for SetChatMemberTag {
     type Output = bool;
     const NAME: &'static str = "setChatMemberTag";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1406,6 +1417,7 @@ impl Method for BanChatSenderChat {
     type Output = bool;
     const NAME: &'static str = "banChatSenderChat";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1481,6 +1493,7 @@ impl Method for UnbanChatSenderChat {
     type Output = bool;
     const NAME: &'static str = "unbanChatSenderChat";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1578,6 +1591,7 @@ impl Method for SetChatPermissions {
     type Output = bool;
     const NAME: &'static str = "setChatPermissions";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1645,6 +1659,7 @@ impl Method for ExportChatInviteLink {
     type Output = Str;
     const NAME: &'static str = "exportChatInviteLink";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1776,6 +1791,7 @@ impl Method for CreateChatInviteLink {
     type Output = ChatInviteLink;
     const NAME: &'static str = "createChatInviteLink";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1913,6 +1929,7 @@ impl Method for EditChatInviteLink {
     type Output = ChatInviteLink;
     const NAME: &'static str = "editChatInviteLink";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2014,6 +2031,7 @@ impl Method for CreateChatSubscriptionInviteLink {
     type Output = ChatInviteLink;
     const NAME: &'static str = "createChatSubscriptionInviteLink";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2103,6 +2121,7 @@ impl Method for EditChatSubscriptionInviteLink {
     type Output = ChatInviteLink;
     const NAME: &'static str = "editChatSubscriptionInviteLink";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2176,6 +2195,7 @@ impl Method for RevokeChatInviteLink {
     type Output = ChatInviteLink;
     const NAME: &'static str = "revokeChatInviteLink";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2251,6 +2271,7 @@ impl Method for ApproveChatJoinRequest {
     type Output = bool;
     const NAME: &'static str = "approveChatJoinRequest";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2326,6 +2347,7 @@ impl Method for DeclineChatJoinRequest {
     type Output = bool;
     const NAME: &'static str = "declineChatJoinRequest";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2401,6 +2423,7 @@ impl Method for SetChatPhoto {
     type Output = bool;
     const NAME: &'static str = "setChatPhoto";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2474,6 +2497,7 @@ impl Method for DeleteChatPhoto {
     type Output = bool;
     const NAME: &'static str = "deleteChatPhoto";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2549,6 +2573,7 @@ impl Method for SetChatTitle {
     type Output = bool;
     const NAME: &'static str = "setChatTitle";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2632,6 +2657,7 @@ impl Method for SetChatDescription {
     type Output = bool;
     const NAME: &'static str = "setChatDescription";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2741,6 +2767,7 @@ impl Method for PinChatMessage {
     type Output = bool;
     const NAME: &'static str = "pinChatMessage";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2842,6 +2869,7 @@ impl Method for UnpinChatMessage {
     type Output = bool;
     const NAME: &'static str = "unpinChatMessage";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2909,6 +2937,7 @@ impl Method for UnpinAllChatMessages {
     type Output = bool;
     const NAME: &'static str = "unpinAllChatMessages";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2978,6 +3007,7 @@ impl Method for LeaveChat {
     type Output = bool;
     const NAME: &'static str = "leaveChat";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3047,6 +3077,7 @@ impl Method for GetChat {
     type Output = ChatFullInfo;
     const NAME: &'static str = "getChat";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3130,6 +3161,7 @@ impl Method for GetChatAdministrators {
     type Output = Vec<ChatMember>;
     const NAME: &'static str = "getChatAdministrators";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3197,6 +3229,7 @@ impl Method for GetChatMemberCount {
     type Output = i64;
     const NAME: &'static str = "getChatMemberCount";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3272,6 +3305,7 @@ impl Method for GetChatMember {
     type Output = ChatMember;
     const NAME: &'static str = "getChatMember";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3342,6 +3376,7 @@ impl Method for GetUserPersonalChatMessages {
     type Output = Vec<Message>;
     const NAME: &'static str = "getUserPersonalChatMessages";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -3411,6 +3446,7 @@ impl Method for SetChatStickerSet {
     type Output = bool;
     const NAME: &'static str = "setChatStickerSet";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3478,6 +3514,7 @@ impl Method for DeleteChatStickerSet {
     type Output = bool;
     const NAME: &'static str = "deleteChatStickerSet";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3553,6 +3590,7 @@ impl Method for GetUserChatBoosts {
     type Output = UserChatBoosts;
     const NAME: &'static str = "getUserChatBoosts";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3682,6 +3720,7 @@ impl Method for GiftPremiumSubscription {
     type Output = bool;
     const NAME: &'static str = "giftPremiumSubscription";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -3761,6 +3800,7 @@ impl Method for VerifyUser {
     type Output = bool;
     const NAME: &'static str = "verifyUser";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -3840,6 +3880,7 @@ impl Method for VerifyChat {
     type Output = bool;
     const NAME: &'static str = "verifyChat";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3905,6 +3946,7 @@ impl Method for RemoveUserVerification {
     type Output = bool;
     const NAME: &'static str = "removeUserVerification";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -3968,6 +4010,7 @@ impl Method for RemoveChatVerification {
     type Output = bool;
     const NAME: &'static str = "removeChatVerification";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)

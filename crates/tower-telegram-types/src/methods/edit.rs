@@ -213,6 +213,7 @@ impl Method for EditMessageText {
     type Output = MessageOrTrue;
     const NAME: &'static str = "editMessageText";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -421,6 +422,7 @@ impl Method for EditMessageCaption {
     type Output = MessageOrTrue;
     const NAME: &'static str = "editMessageCaption";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -564,6 +566,7 @@ impl Method for EditMessageMedia {
     type Output = MessageOrTrue;
     const NAME: &'static str = "editMessageMedia";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -788,6 +791,7 @@ impl Method for EditMessageLiveLocation {
     type Output = MessageOrTrue;
     const NAME: &'static str = "editMessageLiveLocation";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -920,6 +924,7 @@ impl Method for StopMessageLiveLocation {
     type Output = MessageOrTrue;
     const NAME: &'static str = "stopMessageLiveLocation";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -1032,6 +1037,7 @@ impl Method for EditMessageChecklist {
     type Output = Message;
     const NAME: &'static str = "editMessageChecklist";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1166,6 +1172,7 @@ impl Method for EditMessageReplyMarkup {
     type Output = MessageOrTrue;
     const NAME: &'static str = "editMessageReplyMarkup";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -1273,6 +1280,7 @@ impl Method for StopPoll {
     type Output = Poll;
     const NAME: &'static str = "stopPoll";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1457,6 +1465,7 @@ impl Method for EditEphemeralMessageText {
     type Output = bool;
     const NAME: &'static str = "editEphemeralMessageText";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1575,6 +1584,7 @@ impl Method for EditEphemeralMessageMedia {
     type Output = bool;
     const NAME: &'static str = "editEphemeralMessageMedia";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1748,6 +1758,7 @@ impl Method for EditEphemeralMessageCaption {
     type Output = bool;
     const NAME: &'static str = "editEphemeralMessageCaption";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1851,6 +1862,7 @@ impl Method for EditEphemeralMessageReplyMarkup {
     type Output = bool;
     const NAME: &'static str = "editEphemeralMessageReplyMarkup";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1942,6 +1954,7 @@ impl Method for ApproveSuggestedPost {
     type Output = bool;
     const NAME: &'static str = "approveSuggestedPost";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -2029,6 +2042,7 @@ impl Method for DeclineSuggestedPost {
     type Output = bool;
     const NAME: &'static str = "declineSuggestedPost";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -2102,6 +2116,7 @@ impl Method for DeleteMessage {
     type Output = bool;
     const NAME: &'static str = "deleteMessage";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2179,6 +2194,7 @@ impl Method for DeleteMessages {
     type Output = bool;
     const NAME: &'static str = "deleteMessages";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2266,6 +2282,7 @@ impl Method for DeleteEphemeralMessage {
     type Output = bool;
     const NAME: &'static str = "deleteEphemeralMessage";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2373,6 +2390,7 @@ impl Method for DeleteMessageReaction {
     type Output = bool;
     const NAME: &'static str = "deleteMessageReaction";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2472,6 +2490,7 @@ impl Method for DeleteAllMessageReactions {
     type Output = bool;
     const NAME: &'static str = "deleteAllMessageReactions";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)

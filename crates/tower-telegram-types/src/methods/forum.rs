@@ -45,6 +45,7 @@ impl Method for GetForumTopicIconStickers {
     type Output = Vec<Sticker>;
     const NAME: &'static str = "getForumTopicIconStickers";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -146,6 +147,7 @@ impl Method for CreateForumTopic {
     type Output = ForumTopic;
     const NAME: &'static str = "createForumTopic";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -251,6 +253,7 @@ impl Method for EditForumTopic {
     type Output = bool;
     const NAME: &'static str = "editForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -326,6 +329,7 @@ impl Method for CloseForumTopic {
     type Output = bool;
     const NAME: &'static str = "closeForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -401,6 +405,7 @@ impl Method for ReopenForumTopic {
     type Output = bool;
     const NAME: &'static str = "reopenForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -476,6 +481,7 @@ impl Method for DeleteForumTopic {
     type Output = bool;
     const NAME: &'static str = "deleteForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -551,6 +557,7 @@ impl Method for UnpinAllForumTopicMessages {
     type Output = bool;
     const NAME: &'static str = "unpinAllForumTopicMessages";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -626,6 +633,7 @@ impl Method for EditGeneralForumTopic {
     type Output = bool;
     const NAME: &'static str = "editGeneralForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -693,6 +701,7 @@ impl Method for CloseGeneralForumTopic {
     type Output = bool;
     const NAME: &'static str = "closeGeneralForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -760,6 +769,7 @@ impl Method for ReopenGeneralForumTopic {
     type Output = bool;
     const NAME: &'static str = "reopenGeneralForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -827,6 +837,7 @@ impl Method for HideGeneralForumTopic {
     type Output = bool;
     const NAME: &'static str = "hideGeneralForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -894,6 +905,7 @@ impl Method for UnhideGeneralForumTopic {
     type Output = bool;
     const NAME: &'static str = "unhideGeneralForumTopic";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -961,6 +973,7 @@ impl Method for UnpinAllGeneralForumTopicMessages {
     type Output = bool;
     const NAME: &'static str = "unpinAllGeneralForumTopicMessages";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)

@@ -194,6 +194,7 @@ impl Method for SendGame {
     type Output = Message;
     const NAME: &'static str = "sendGame";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -344,6 +345,7 @@ impl Method for SetGameScore {
     type Output = MessageOrTrue;
     const NAME: &'static str = "setGameScore";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -447,6 +449,7 @@ impl Method for GetGameHighScores {
     type Output = Vec<GameHighScore>;
     const NAME: &'static str = "getGameHighScores";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

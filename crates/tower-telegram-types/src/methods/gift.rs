@@ -45,6 +45,7 @@ impl Method for GetAvailableGifts {
     type Output = Gifts;
     const NAME: &'static str = "getAvailableGifts";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -202,6 +203,7 @@ impl Method for SendGift {
     type Output = bool;
     const NAME: &'static str = "sendGift";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
@@ -289,6 +291,7 @@ impl Method for SetBusinessAccountGiftSettings {
     type Output = bool;
     const NAME: &'static str = "setBusinessAccountGiftSettings";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -518,6 +521,7 @@ impl Method for GetBusinessAccountGifts {
     type Output = OwnedGifts;
     const NAME: &'static str = "getBusinessAccountGifts";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -713,6 +717,7 @@ impl Method for GetUserGifts {
     type Output = OwnedGifts;
     const NAME: &'static str = "getUserGifts";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -940,6 +945,7 @@ impl Method for GetChatGifts {
     type Output = OwnedGifts;
     const NAME: &'static str = "getChatGifts";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1013,6 +1019,7 @@ impl Method for ConvertGiftToStars {
     type Output = bool;
     const NAME: &'static str = "convertGiftToStars";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1116,6 +1123,7 @@ impl Method for UpgradeGift {
     type Output = bool;
     const NAME: &'static str = "upgradeGift";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1215,6 +1223,7 @@ impl Method for TransferGift {
     type Output = bool;
     const NAME: &'static str = "transferGift";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

@@ -147,6 +147,7 @@ impl Method for AnswerInlineQuery {
     type Output = bool;
     const NAME: &'static str = "answerInlineQuery";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();

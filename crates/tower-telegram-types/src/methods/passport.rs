@@ -66,6 +66,7 @@ impl Method for SetPassportDataErrors {
     type Output = bool;
     const NAME: &'static str = "setPassportDataErrors";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

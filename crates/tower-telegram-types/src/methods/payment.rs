@@ -513,6 +513,7 @@ impl Method for SendInvoice {
     type Output = Message;
     const NAME: &'static str = "sendInvoice";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -893,6 +894,7 @@ impl Method for CreateInvoiceLink {
     type Output = Str;
     const NAME: &'static str = "createInvoiceLink";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -996,6 +998,7 @@ impl Method for AnswerShippingQuery {
     type Output = bool;
     const NAME: &'static str = "answerShippingQuery";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1085,6 +1088,7 @@ impl Method for AnswerPreCheckoutQuery {
     type Output = bool;
     const NAME: &'static str = "answerPreCheckoutQuery";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1135,6 +1139,7 @@ impl Method for GetMyStarBalance {
     type Output = StarAmount;
     const NAME: &'static str = "getMyStarBalance";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1223,6 +1228,7 @@ impl Method for GetStarTransactions {
     type Output = StarTransactions;
     const NAME: &'static str = "getStarTransactions";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1299,6 +1305,7 @@ impl Method for RefundStarPayment {
     type Output = bool;
     const NAME: &'static str = "refundStarPayment";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1389,6 +1396,7 @@ impl Method for EditUserStarSubscription {
     type Output = bool;
     const NAME: &'static str = "editUserStarSubscription";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

@@ -313,6 +313,7 @@ impl Method for SendMessage {
     type Output = Message;
     const NAME: &'static str = "sendMessage";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -517,6 +518,7 @@ impl Method for ForwardMessage {
     type Output = Message;
     const NAME: &'static str = "forwardMessage";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -668,6 +670,7 @@ impl Method for ForwardMessages {
     type Output = Vec<MessageId>;
     const NAME: &'static str = "forwardMessages";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -982,6 +985,7 @@ impl Method for CopyMessage {
     type Output = MessageId;
     const NAME: &'static str = "copyMessage";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1147,6 +1151,7 @@ impl Method for CopyMessages {
     type Output = Vec<MessageId>;
     const NAME: &'static str = "copyMessages";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1496,6 +1501,7 @@ impl Method for SendPhoto {
     type Output = Message;
     const NAME: &'static str = "sendPhoto";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -1854,6 +1860,7 @@ impl Method for SendLivePhoto {
     type Output = Message;
     const NAME: &'static str = "sendLivePhoto";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2235,6 +2242,7 @@ impl Method for SendAudio {
     type Output = Message;
     const NAME: &'static str = "sendAudio";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -2587,6 +2595,7 @@ impl Method for SendDocument {
     type Output = Message;
     const NAME: &'static str = "sendDocument";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3048,6 +3057,7 @@ impl Method for SendVideo {
     type Output = Message;
     const NAME: &'static str = "sendVideo";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3462,6 +3472,7 @@ impl Method for SendAnimation {
     type Output = Message;
     const NAME: &'static str = "sendAnimation";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -3795,6 +3806,7 @@ impl Method for SendVoice {
     type Output = Message;
     const NAME: &'static str = "sendVoice";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -4111,6 +4123,7 @@ impl Method for SendVideoNote {
     type Output = Message;
     const NAME: &'static str = "sendVideoNote";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -4432,6 +4445,7 @@ impl Method for SendPaidMedia {
     type Output = Message;
     const NAME: &'static str = "sendPaidMedia";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -4654,6 +4668,7 @@ impl Method for SendMediaGroup {
     type Output = Vec<Message>;
     const NAME: &'static str = "sendMediaGroup";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -4992,6 +5007,7 @@ impl Method for SendLocation {
     type Output = Message;
     const NAME: &'static str = "sendLocation";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -5346,6 +5362,7 @@ impl Method for SendVenue {
     type Output = Message;
     const NAME: &'static str = "sendVenue";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -5652,6 +5669,7 @@ impl Method for SendContact {
     type Output = Message;
     const NAME: &'static str = "sendContact";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -6243,6 +6261,7 @@ impl Method for SendPoll {
     type Output = Message;
     const NAME: &'static str = "sendPoll";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -6418,6 +6437,7 @@ impl Method for SendChecklist {
     type Output = Message;
     const NAME: &'static str = "sendChecklist";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -6666,6 +6686,7 @@ impl Method for SendDice {
     type Output = Message;
     const NAME: &'static str = "sendDice";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -6837,6 +6858,7 @@ impl Method for SendMessageDraft {
     type Output = bool;
     const NAME: &'static str = "sendMessageDraft";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -6942,6 +6964,7 @@ impl Method for SendChatAction {
     type Output = bool;
     const NAME: &'static str = "sendChatAction";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -7024,6 +7047,7 @@ impl Method for SendChatJoinRequestWebApp {
     type Output = bool;
     const NAME: &'static str = "sendChatJoinRequestWebApp";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -7280,6 +7304,7 @@ impl Method for SendRichMessage {
     type Output = Message;
     const NAME: &'static str = "sendRichMessage";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -7417,6 +7442,7 @@ impl Method for SendRichMessageDraft {
     type Output = bool;
     const NAME: &'static str = "sendRichMessageDraft";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();

@@ -269,6 +269,7 @@ impl Method for SendSticker {
     type Output = Message;
     const NAME: &'static str = "sendSticker";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn chat_id(&self) -> Option<&ChatId> {
         Some(&self.chat_id)
@@ -340,6 +341,7 @@ impl Method for GetStickerSet {
     type Output = StickerSet;
     const NAME: &'static str = "getStickerSet";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -401,6 +403,7 @@ impl Method for GetCustomEmojiStickers {
     type Output = Vec<Sticker>;
     const NAME: &'static str = "getCustomEmojiStickers";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -482,6 +485,7 @@ impl Method for UploadStickerFile {
     type Output = File;
     const NAME: &'static str = "uploadStickerFile";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -610,6 +614,7 @@ impl Method for CreateNewStickerSet {
     type Output = bool;
     const NAME: &'static str = "createNewStickerSet";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -695,6 +700,7 @@ impl Method for AddStickerToSet {
     type Output = bool;
     const NAME: &'static str = "addStickerToSet";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -772,6 +778,7 @@ impl Method for SetStickerPositionInSet {
     type Output = bool;
     const NAME: &'static str = "setStickerPositionInSet";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -835,6 +842,7 @@ impl Method for DeleteStickerFromSet {
     type Output = bool;
     const NAME: &'static str = "deleteStickerFromSet";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -927,6 +935,7 @@ impl Method for ReplaceStickerInSet {
     type Output = bool;
     const NAME: &'static str = "replaceStickerInSet";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -1004,6 +1013,7 @@ impl Method for SetStickerEmojiList {
     type Output = bool;
     const NAME: &'static str = "setStickerEmojiList";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1083,6 +1093,7 @@ impl Method for SetStickerKeywords {
     type Output = bool;
     const NAME: &'static str = "setStickerKeywords";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1162,6 +1173,7 @@ impl Method for SetStickerMaskPosition {
     type Output = bool;
     const NAME: &'static str = "setStickerMaskPosition";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1233,6 +1245,7 @@ impl Method for SetStickerSetTitle {
     type Output = bool;
     const NAME: &'static str = "setStickerSetTitle";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1328,6 +1341,7 @@ impl Method for SetStickerSetThumbnail {
     type Output = bool;
     const NAME: &'static str = "setStickerSetThumbnail";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -1413,6 +1427,7 @@ impl Method for SetCustomEmojiStickerSetThumbnail {
     type Output = bool;
     const NAME: &'static str = "setCustomEmojiStickerSetThumbnail";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -1474,6 +1489,7 @@ impl Method for DeleteStickerSet {
     type Output = bool;
     const NAME: &'static str = "deleteStickerSet";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

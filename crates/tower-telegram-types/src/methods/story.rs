@@ -174,6 +174,7 @@ impl Method for PostStory {
     type Output = Story;
     const NAME: &'static str = "postStory";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -302,6 +303,7 @@ impl Method for RepostStory {
     type Output = Story;
     const NAME: &'static str = "repostStory";
     const IDEMPOTENT: bool = false;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -447,6 +449,7 @@ impl Method for EditStory {
     type Output = Story;
     const NAME: &'static str = "editStory";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -522,6 +525,7 @@ impl Method for DeleteStory {
     type Output = bool;
     const NAME: &'static str = "deleteStory";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)

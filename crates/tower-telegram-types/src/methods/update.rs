@@ -122,6 +122,7 @@ impl Method for GetUpdates {
     type Output = Vec<Update>;
     const NAME: &'static str = "getUpdates";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn server_wait(&self) -> Duration {
         let seconds = self.timeout.unwrap_or_default();
@@ -298,6 +299,7 @@ impl Method for SetWebhook {
     type Output = bool;
     const NAME: &'static str = "setWebhook";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn uploads(&self) -> Vec<Upload> {
         let mut uploads = Vec::new();
@@ -385,6 +387,7 @@ impl Method for DeleteWebhook {
     type Output = bool;
     const NAME: &'static str = "deleteWebhook";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -435,6 +438,7 @@ impl Method for GetWebhookInfo {
     type Output = WebhookInfo;
     const NAME: &'static str = "getWebhookInfo";
     const IDEMPOTENT: bool = true;
+    const DECODES_ONE_VALUE: bool = true;
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
