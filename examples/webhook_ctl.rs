@@ -26,7 +26,6 @@
 use std::{
     env,
     error::Error,
-    iter,
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -50,7 +49,8 @@ async fn main() -> ExitCode {
     let Err(error) = run().await else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("webhook_ctl: {}", in_one_line(&*error));
+    let line = error.to_string().replace(char::is_control, " ");
+    eprintln!("webhook_ctl: {line}");
     ExitCode::from(2)
 }
 
@@ -120,9 +120,11 @@ async fn watch(client: Client) -> Result<(), BoxError> {
     let mut handle = health.handle();
     let reports = async {
         while let Some(report) = handle.changed().await {
-            let failure = report.failure.map(|failure| in_one_line(&*failure));
-            let line = failure.or(report.health.map(|health| health.to_string()));
-            println!("{}", line.unwrap_or_default());
+            match (&report.failure, &report.health) {
+                (Some(failure), _) => println!("{failure}"),
+                (None, Some(health)) => println!("{health}"),
+                (None, None) => {}
+            }
         }
     };
     tokio::select! {
@@ -148,16 +150,6 @@ fn show(info: &WebhookInfo) {
         let ago = SystemTime::now().duration_since(date).unwrap_or_default();
         println!("last error: {} s ago: {message}", ago.as_secs());
     }
-}
-
-/// The error and its causes. The client's errors show theirs, which isn't repeated.
-fn in_one_line(error: &(dyn Error + 'static)) -> String {
-    let causes = iter::successors(error.source(), |error| (**error).source());
-    let line = causes.fold(error.to_string(), |line, cause| match cause.to_string() {
-        cause if line.contains(&cause) => line,
-        cause => format!("{line}: {cause}"),
-    });
-    line.replace(char::is_control, " ")
 }
 
 /// Runs this program with some commands, against a Telegram that ends with this function.

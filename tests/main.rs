@@ -147,6 +147,7 @@ mod servers {
     pub(crate) mod oneshot;
     #[cfg(feature = "client")]
     mod people;
+    mod polled_again;
     mod readiness;
 }
 

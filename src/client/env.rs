@@ -199,6 +199,7 @@ impl EnvError {
     }
 }
 
+/// One line, with the reason.
 impl fmt::Display for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = match self.0 {
@@ -214,18 +215,18 @@ impl fmt::Display for EnvError {
             EnvFault::Secret(..) => "isn't a secret token",
             EnvFault::ApiUrl(_) => "isn't a base url",
         };
-        write!(f, "the environment variable {} {problem}", self.variable())
-    }
-}
-
-/// The sentence and its reason, because this is what Rust prints of an error that `main` returns.
-impl fmt::Debug for EnvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)?;
+        write!(f, "the environment variable {} {problem}", self.variable())?;
         match error::Error::source(self) {
             Some(source) => write!(f, ": {source}"),
             None => Ok(()),
         }
+    }
+}
+
+/// The same sentence, because this is what Rust prints of an error that `main` returns.
+impl fmt::Debug for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

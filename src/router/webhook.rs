@@ -33,7 +33,7 @@ impl Webhook {
     /// without the secret and the request's body.
     pub fn router(mut self, router: Router) -> WebhookService<Router> {
         if router.takes_raw() {
-            self = self.keep_raw(true);
+            self = self.keep_raw();
         }
         self.also_allowing(router.allowed_updates()).service(router)
     }

@@ -154,10 +154,12 @@ mod tests {
         (before, map.capacity())
     }
 
+    // Without shrinking, the map's capacity counts each entry that was removed as room or not, by where its hash put it.
+
     #[test]
     fn the_memory_of_a_rush_is_released_once_less_than_an_eighth_is_in_use() {
         let (full, after) = room(10_000, 2_000);
-        assert!(after > full / 2, "{full} {after}");
+        assert!(after >= full - 8_000, "{full} {after}");
         let (full, after) = room(10_000, 1_000);
         assert!((1_000..full / 2).contains(&after), "{full} {after}");
     }
@@ -165,6 +167,6 @@ mod tests {
     #[test]
     fn a_small_map_does_not_shrink() {
         let (full, after) = room(500, 1);
-        assert!(full < 1024 && after > full / 2, "{full} {after}");
+        assert!(full < 1024 && after >= full - 499, "{full} {after}");
     }
 }

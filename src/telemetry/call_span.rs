@@ -60,10 +60,14 @@ pub(crate) fn resent(extensions: &Extensions) {
     }
 }
 
-/// The call is sent to this server, under a path like this.
-pub(crate) fn sent_to(extensions: &Extensions, host: &str, url_template: impl FnOnce() -> String) {
+/// The call is sent to this server, under a path like this. Neither is looked up without a span.
+pub(crate) fn sent_to<'a>(
+    extensions: &Extensions,
+    host: impl FnOnce() -> &'a str,
+    url_template: impl FnOnce() -> String,
+) {
     if let Some(CallSpan(call)) = extensions.get() {
-        call.span.record("server.address", host);
+        call.span.record("server.address", host());
         call.span.record("url.template", &*url_template());
     }
 }

@@ -218,8 +218,8 @@ impl<U> Webhook<U> {
 
     /// Has each request keep the [`RawUpdate`] in its extensions. See [`ParseLayer::keep_raw`]. Default: no;
     /// [`router`](Self::router) does so where a handler takes it.
-    pub fn keep_raw(mut self, keep: bool) -> Self {
-        self.parse = self.parse.keep_raw(keep);
+    pub fn keep_raw(mut self) -> Self {
+        self.parse = self.parse.keep_raw();
         self
     }
 

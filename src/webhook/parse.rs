@@ -102,16 +102,16 @@ impl<U> ParseLayer<U> {
     /// Its bytes aren't copied, and stay in memory until the handler has dropped the request. Default: it is
     /// dropped once it has been read.
     #[must_use]
-    pub fn keep_raw(mut self, keep: bool) -> Self {
-        self.keeps_raw = keep;
+    pub fn keep_raw(mut self) -> Self {
+        self.keeps_raw = true;
         self
     }
 
-    /// Whether an update that doesn't fit `U` gets 500, so that Telegram sends it again until it is a day old; the
-    /// chat's later updates wait behind it. Default: `false`.
+    /// Responds to an update that doesn't fit `U` with 500, so that Telegram sends it again until it is a day old; the
+    /// chat's later updates wait behind it. Default: 200, and it isn't sent again.
     #[must_use]
-    pub fn retry_unreadable(mut self, retry: bool) -> Self {
-        self.unreadable.retry = retry;
+    pub fn retry_unreadable(mut self) -> Self {
+        self.unreadable.retry = true;
         self
     }
 }

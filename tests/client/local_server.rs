@@ -260,7 +260,7 @@ async fn f12_several_messages_are_repeated_if_the_call_says_so() {
     let client = refusing(429, "Too Many Requests: retry after 8");
     let raw = json!({"chat_id": 1, "from_chat_id": 2, "message_ids": [3]});
     let mut call = ApiRequest::raw("copyMessages", &raw).expect("a call");
-    call.set_idempotent(true);
+    call = call.idempotent(true);
     let began = Instant::now();
     client.oneshot(call).await.expect_err("refused");
     assert!(began.elapsed() >= 4 * 8 * SECOND);

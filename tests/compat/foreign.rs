@@ -188,7 +188,7 @@ async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>(se
 
     let service = ServiceBuilder::new()
         .update()
-        .layer(ParseLayer::<U>::new().retry_unreadable(true))
+        .layer(ParseLayer::<U>::new().retry_unreadable())
         .reply()
         .service(service_fn(async |_: Request<U>| {
             Ok::<(), std::io::Error>(())

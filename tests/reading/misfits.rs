@@ -123,7 +123,7 @@ async fn b9_a_misfit_of_a_foreign_type_is_sent_again_on_request() {
     let service = ServiceBuilder::new()
         .secret_token(secret(SECRET))
         .update()
-        .layer(ParseLayer::<Strict>::new().retry_unreadable(true))
+        .layer(ParseLayer::<Strict>::new().retry_unreadable())
         .reply()
         .service(service_fn(async |_| Ok::<(), std::io::Error>(())));
     for misfit in MISFITS {

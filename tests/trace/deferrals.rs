@@ -233,7 +233,7 @@ async fn l4_an_update_that_cant_be_read_or_a_reply_that_cant_be_sent_has_its_rea
     let (recorder, _guard) = Recorder::start();
     let service = ServiceBuilder::new()
         .trace_updates()
-        .layer(ParseLayer::<Vec<u8>>::new().retry_unreadable(true))
+        .layer(ParseLayer::<Vec<u8>>::new().retry_unreadable())
         .service(service_fn(async |_: Request<Vec<u8>>| {
             Ok::<_, std::convert::Infallible>(Response::<ReplyBody>::default())
         }));

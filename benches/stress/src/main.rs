@@ -83,7 +83,7 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     std::panic::set_hook(Box::new(|_| {}));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
-    let problems = runtime.block_on(soak(minutes))?;
+    let problems = runtime.block_on(run_under_faults(minutes))?;
     for problem in &problems {
         println!("FAILED: {problem}");
     }
@@ -101,7 +101,7 @@ fn minutes() -> Result<f64, Box<dyn Error + Send + Sync>> {
     Ok(minutes)
 }
 
-async fn soak(minutes: f64) -> Result<Vec<String>, Box<dyn Error + Send + Sync>> {
+async fn run_under_faults(minutes: f64) -> Result<Vec<String>, Box<dyn Error + Send + Sync>> {
     let ledger = Arc::new(Ledger::default());
     let (address, deliveries) = serve(Arc::clone(&ledger)).await?;
     let tasks_before = alive_tasks();

@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::bot::Ledger;
 
-pub(crate) const SECRET: &str = "a-soaked_Secret";
+pub(crate) const SECRET: &str = "a-stress_Secret";
 
 /// The longest time, in milliseconds, between a response that was read and lost, and the next delivery. The bot
 /// remembers its updates and replies for longer.

@@ -33,8 +33,8 @@ impl Expected {
             return Self::Result;
         }
         Self::Typed(|json| {
-            let result = M::decode(json).ok()?;
-            Some(Box::new(result))
+            let result = Box::new(M::decode(json).ok()?);
+            Some(result)
         })
     }
 

@@ -77,7 +77,7 @@ pin_project! {
         Calling { #[pin] calling: Calling<F> },
         /// The response is read.
         Reading { #[pin] reading: Reading<B> },
-        /// The call can't be sent. `None` once the error was returned.
+        /// The call can't be sent. `None` once the response or the error was returned.
         Failed { error: Option<Error> },
     }
 }
@@ -137,10 +137,12 @@ where
         this.timer.end(status, error_type);
         let done = done.map_err(|error| of_method(error, this.method.clone()));
         if done.as_ref().is_err_and(|error| !error.may_have_arrived())
-            && let StateProj::Reading { reading } = this.state.project()
+            && let StateProj::Reading { reading } = this.state.as_mut().project()
         {
             reading.refused();
         }
+        // The connection's body is dropped with it.
+        this.state.set(State::Failed { error: None });
         Poll::Ready(done)
     }
 }

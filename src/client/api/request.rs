@@ -77,7 +77,7 @@ impl ApiRequest {
     /// that serializes to an object.
     ///
     /// The call is idempotent if the method is ([`is_idempotent`](crate::methods::is_idempotent)). One that this crate
-    /// doesn't have isn't repeated when it may have arrived, unless [`set_idempotent`](Self::set_idempotent) says that it
+    /// doesn't have isn't repeated when it may have arrived, unless [`idempotent`](Self::idempotent) says that it
     /// can be.
     ///
     /// ```
@@ -252,14 +252,15 @@ impl ApiRequest {
     /// };
     ///
     /// async fn send(client: Client, album: SendMediaGroup) -> Result<Vec<Message>, Error> {
-    ///     let mut call = ApiRequest::new(&album)?;
-    ///     call.set_idempotent(true);
+    ///     let call = ApiRequest::new(&album)?.idempotent(true);
     ///     let response = client.oneshot(call).await?;
     ///     response.decode::<SendMediaGroup>()
     /// }
     /// ```
-    pub fn set_idempotent(&mut self, idempotent: bool) {
+    #[must_use]
+    pub fn idempotent(mut self, idempotent: bool) -> Self {
         self.idempotent = idempotent;
+        self
     }
 
     /// Whether the call can be sent again. It can't be once the reader of one of its uploads has been read.

@@ -44,9 +44,11 @@ where
 
     fn call(&mut self, call: ApiRequest) -> Self::Future {
         let method = call.method_name();
-        call_span::sent_to(call.extensions(), self.address.host(), || {
-            self.address.template(&method)
-        });
+        call_span::sent_to(
+            call.extensions(),
+            || self.address.host(),
+            || self.address.template(&method),
+        );
         let state = self
             .begin(call)
             .unwrap_or_else(|error| State::Failed { error: Some(error) });

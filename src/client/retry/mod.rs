@@ -10,7 +10,7 @@
 //!    a call that [can't be sent again](super::ApiRequest::is_replayable).
 //! 5. The refusal of a call with several messages (`sendMediaGroup`, `copyMessages`, `forwardMessages`) is returned at
 //!    once, even a 429, because some of the messages may have been sent.
-//!    [`ApiRequest::set_idempotent`](super::ApiRequest::set_idempotent) has an example of a call that is repeated all
+//!    [`ApiRequest::idempotent`](super::ApiRequest::idempotent) has an example of a call that is repeated all
 //!    the same.
 //! 6. The error is returned when all attempts have been made, or when the wait would end after the time for the whole
 //!    call or after the call's [`Deadline`](crate::webhook::Deadline).

@@ -344,7 +344,7 @@ async fn f4_a_call_that_may_have_arrived_is_repeated_only_if_it_is_idempotent() 
         assert_eq!(made.len(), 2, "{:?}", failure());
 
         let mut once_more = to_chat(1);
-        once_more.set_idempotent(true);
+        once_more = once_more.idempotent(true);
         let (answer, _) = play(RetryLayer::new(), once_more, [failure()]).await;
         assert!(answer.is_ok());
     }

@@ -33,6 +33,8 @@ impl<S> TraceCalls<S> {
     pub(super) fn new(inner: S, hooks: Option<Arc<CallHooks>>) -> Self {
         Self { inner, hooks }
     }
+
+    inner_accessors!();
 }
 
 impl<S: fmt::Debug> fmt::Debug for TraceCalls<S> {

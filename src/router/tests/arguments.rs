@@ -125,7 +125,7 @@ async fn j11_the_raw_update_is_kept_where_a_handler_takes_it() {
     }
     let router = || Router::new().message(none);
     assert_eq!(served(webhook().router(router())).await.unwrap(), "false");
-    let kept = webhook().keep_raw(true);
+    let kept = webhook().keep_raw();
     assert_eq!(served(kept.router(router())).await.unwrap(), "true");
     let without = served(webhook().service(Router::new().message(maybe))).await;
     assert_eq!(without.unwrap(), "false");

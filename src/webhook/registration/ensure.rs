@@ -144,15 +144,20 @@ pub enum EnsureWebhookError {
     },
 }
 
+/// One line, with the last error and its causes.
 impl fmt::Display for EnsureWebhookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(_) => f.write_str("setWebhook failed"),
+            Self::Call(error) => write!(f, "the webhook can't be ensured: {}", ErrorChain(error)),
             Self::Unsettled { drift } => {
                 f.write_str("the webhook doesn't stay as it was set")?;
                 drift.iter().try_for_each(|drift| write!(f, ": {drift}"))
             }
-            Self::TimedOut { .. } => f.write_str("making the webhook right took too long"),
+            Self::TimedOut { last } => {
+                f.write_str("ensuring the webhook took too long")?;
+                let last = last.as_ref().map(|error| ErrorChain(error));
+                last.map_or(Ok(()), |last| write!(f, ": {last}"))
+            }
         }
     }
 }
@@ -279,7 +284,7 @@ impl EnsureWebhook {
         }
         let mut call = ApiRequest::new(&wanted)?;
         // A layer below may repeat a call that has the same effect twice.
-        call.set_idempotent(!may_drop);
+        call = call.idempotent(!may_drop);
         self.client.call_once(call).await.map(drop)
     }
 

@@ -65,7 +65,7 @@ use super::{
     missing_layer::Handles,
     outcome::{error_response, failed_response, failure},
 };
-use crate::IntoReply;
+use crate::{IntoReply, task::polled_after_completion};
 
 /// Encodes the handler's reply. See the [module](self).
 #[derive(Clone, Debug, Default)]
@@ -143,9 +143,7 @@ where
     fn call(&mut self, request: Request<T>) -> Self::Future {
         if let Some(failure) = self.broken.take() {
             let failure = Some(*failure);
-            return ResponseFuture {
-                state: ReplyState::Failed { failure },
-            };
+            return ResponseFuture::new(ReplyState::Failed { failure });
         }
         // A panicking handler must not take the connection with it, on which more updates wait.
         let call = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
@@ -156,7 +154,7 @@ where
                 ReplyState::Failed { failure }
             }
         };
-        ResponseFuture { state }
+        ResponseFuture::new(state)
     }
 }
 
@@ -165,6 +163,17 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         state: ReplyState<F>,
+        // Polled again, a handler's panic would be caught and be another response.
+        has_ended: bool,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    fn new(state: ReplyState<F>) -> Self {
+        Self {
+            state,
+            has_ended: false,
+        }
     }
 }
 
@@ -184,7 +193,11 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        if *this.has_ended {
+            polled_after_completion();
+        }
+        let mut state = this.state;
         // Encoding runs the handler's code too, where its type serializes in its own way.
         let polled = panic::catch_unwind(AssertUnwindSafe(|| state.as_mut().poll(cx)));
         let response = match polled {
@@ -196,6 +209,7 @@ where
                 failed_response(Failure::panic(&*panic))
             }
         };
+        *this.has_ended = true;
         Poll::Ready(Ok(response))
     }
 }

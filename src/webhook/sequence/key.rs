@@ -58,7 +58,8 @@ pub(super) struct BotKey {
 /// not change.
 impl fmt::Display for BotKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BotId(bot) = self.bot.unwrap_or(BotId(0));
+        // For one bot, whose id isn't known, it is 0.
+        let bot = self.bot.map_or(0, |BotId(bot)| bot);
         match &self.key.0 {
             Value::Number(number) => write!(f, "{bot}:{number}"),
             Value::Text(text) => write!(f, "{bot}:={text}"),

@@ -44,6 +44,14 @@ pub trait LockGuard: Send + 'static {
     fn release(self) -> impl Future<Output = ()> + Send;
 }
 
+impl<L: SequenceLock> SequenceLock for Arc<L> {
+    type Guard = L::Guard;
+
+    fn acquire(&self, key: &str) -> impl Future<Output = Result<Self::Guard, LockError>> + Send {
+        L::acquire(self, key)
+    }
+}
+
 backend_error! {
     /// A lock operation failed, or its outcome is unknown.
     pub struct LockError;

@@ -190,8 +190,8 @@ impl SequenceLayer {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_lock<L: SequenceLock>(mut self, lock: impl Into<Arc<L>>) -> Self {
-        self.wait_policy.lock = Some(lock.into());
+    pub fn with_lock(mut self, lock: impl SequenceLock) -> Self {
+        self.wait_policy.lock = Some(Arc::new(lock));
         self
     }
 }

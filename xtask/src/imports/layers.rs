@@ -136,7 +136,7 @@ mod tests {
             (kit, types, false),
             (kit, "src/task/sync.rs", true),
             ("src/client/mod.rs", kit, true),
-            (kit, "crates/tower-telegram-test/src/world/mod.rs", false),
+            (kit, "crates/tower-telegram-test/src/chats/mod.rs", false),
             ("xtask/src/main.rs", "xtask/src/names.rs", false),
             ("xtask/src/main.rs", types, true),
             (kit, "xtask/src/names.rs", true),
