@@ -1,4 +1,4 @@
-//! What the caller of a method waits for, so that the response is read once and not twice.
+//! The response that a call's caller waits for, so that it is read once and not twice.
 
 use std::{any::Any, str};
 
@@ -10,20 +10,20 @@ use crate::Method;
 /// response has other members too, such as the `description` after `setWebhook`.
 const BEFORE_RESULT: &[u8] = br#"{"ok":true,"result":"#;
 
-/// What JSON may have around a value.
+/// The characters that JSON allows around a value.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// A result as the type that its method returns.
 pub(super) type TypedResult = Box<dyn Any + Send>;
 
-/// What the response to a call has in it.
+/// The content of the response to a call.
 #[derive(Clone, Copy)]
 pub(super) enum Expected {
     File,
     /// A result, in JSON for the layers.
     Result,
     /// A result that is read as the type of a method. The function returns `None` for a text that isn't the JSON of one
-    /// such value and nothing else.
+    /// such value alone.
     Typed(fn(&str) -> Option<TypedResult>),
 }
 
@@ -47,7 +47,7 @@ impl Expected {
         };
         let json = body.strip_prefix(BEFORE_RESULT)?.strip_suffix(b"}")?;
         let json = str::from_utf8(json).ok()?.trim_matches(WHITE_SPACE);
-        // If this is one value, nothing but the result is between the two, and so the whole body is JSON.
+        // If this is one value, only the result is between the two, and so the whole body is JSON.
         let result = decode(json)?;
         Some((body.slice_ref(json.as_bytes()), result))
     }
