@@ -9,21 +9,18 @@ use std::{
     task::{Context, Waker},
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_telegram::{
     types::Update,
     webhook::{
-        AllowedUpdatesLayer, ParseLayer, RawUpdate, ReplyBody, ReplyLayer, SecretTokenLayer,
-        SourceIpLayer, TraceUpdatesLayer, UpdateLayer, Webhook,
+        AllowedUpdatesLayer, ParseLayer, ReplyBody, ReplyLayer, SecretTokenLayer, SourceIpLayer,
+        TraceUpdatesLayer, UpdateLayer, Webhook,
     },
 };
 
-use crate::support::{
-    adapter::{AnyBody, secret},
-    wire::{Call, MESSAGE, SECRET},
-};
+use super::readiness::{call, raw};
+use crate::support::{adapter::secret, wire::SECRET};
 
 fn inner<T, R: Default + Send + 'static>()
 -> impl Service<Request<T>, Response = R, Error = Infallible, Future: Send + 'static>
@@ -55,15 +52,6 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no words")
-}
-
-fn raw() -> Request<RawUpdate> {
-    let raw = RawUpdate::from_bytes(Bytes::from_static(MESSAGE.as_bytes()));
-    Request::new(raw.expect("an update"))
-}
-
-fn call() -> Request<AnyBody> {
-    Call::new(MESSAGE).request()
 }
 
 #[tokio::test]

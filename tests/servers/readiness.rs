@@ -106,12 +106,12 @@ where
     }
 }
 
-fn raw() -> Request<RawUpdate> {
+pub(super) fn raw() -> Request<RawUpdate> {
     let raw = RawUpdate::from_bytes(Bytes::from_static(MESSAGE.as_bytes()));
     Request::new(raw.expect("an update"))
 }
 
-fn call() -> Request<AnyBody> {
+pub(super) fn call() -> Request<AnyBody> {
     Call::new(MESSAGE).request()
 }
 
